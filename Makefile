@@ -1,0 +1,45 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo run test check format bench lock clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP)  ## Build the virtual environment .venv from the hash-locked requirements
+
+$(STAMP): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}: run make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.txt
+	@touch $(STAMP)
+
+demo: $(STAMP)  ## Run the whole system on this machine and show deliveries, retries, the DLQ and a requeue
+	$(BIN)/python -m local demo
+
+run: $(STAMP)  ## Run the local stack in the foreground until Ctrl-C
+	$(BIN)/python -m local up
+
+test: $(STAMP)  ## Run all tests
+	$(BIN)/python -m pytest
+
+check: $(STAMP)  ## Format check, lint and strict type check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+format: $(STAMP)  ## Format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(STAMP)  ## Resolve and hash-lock every requirements file again
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+
+clean:  ## Remove the virtual environment, the bundles and every cache
+	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .coverage

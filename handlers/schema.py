@@ -1,0 +1,35 @@
+"""The names of the tables' attributes and indexes, for the program that declares them and the code that uses them.
+
+`TenantApiKeys` holds one item per API key, `Events` one item per event plus, for large payloads, a
+write-once item beside it. Every attribute is named here once.
+"""
+
+from typing import Final
+
+# TenantApiKeys
+API_KEY: Final = "apiKey"  # lower-case hex SHA-256 of the key, never the key
+TENANT_ID: Final = "tenantId"
+TARGET_URL: Final = "targetUrl"
+WEBHOOK_SECRET: Final = "webhookSecret"  # noqa: S105 - the attribute's name
+PREVIOUS_WEBHOOK_SECRET: Final = "previousWebhookSecret"  # noqa: S105 - the attribute's name
+PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT: Final = "previousWebhookSecretExpiresAt"  # noqa: S105 - the attribute's name
+STATE: Final = "state"
+
+TENANT_ID_INDEX: Final = "tenantId-index"
+
+# Events
+EVENT_ID: Final = "eventId"
+TYPE: Final = "type"
+STATUS: Final = "status"
+SHARD: Final = "shard"
+CREATED_AT: Final = "createdAt"
+EXPIRES_AT: Final = "expiresAt"
+ATTEMPTS: Final = "attempts"
+ATTEMPT_HISTORY: Final = "attemptHistory"
+DELIVERED_AT: Final = "deliveredAt"
+LAST_ATTEMPT_AT: Final = "lastAttemptAt"
+LAST_ERROR: Final = "lastError"
+PAYLOAD: Final = "payload"
+PAYLOAD_ENCODING: Final = "payloadEncoding"
+
+STATUS_INDEX: Final = "status-index"
