@@ -1,6 +1,6 @@
-"""What each function reads from its environment, typed once for the program that sets it and the code that reads it.
+"""What each function reads from its environment.
 
-A field `events_table_name` is the environment variable `EVENTS_TABLE_NAME`. Values that are not
+Typed once, for the program that sets it and the code that reads it. A field `events_table_name` is the environment variable `EVENTS_TABLE_NAME`. Values that are not
 strings are written as JSON.
 """
 
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
 
 class FunctionEnvironment(BaseModel):
-    """The environment of one function; `load` reads it, `variable_name` and `model_fields` tell how to set it."""
+    """The environment of one function: `load` reads it, `variable_name` tells how to set it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,7 +44,6 @@ class IngestEnvironment(FunctionEnvironment):
     queue_url: str
     event_retention_days: PositiveInt
     status_index_shards: PositiveInt
-    allow_private_targets: bool
 
 
 class WorkerEnvironment(FunctionEnvironment):

@@ -1,6 +1,6 @@
-"""The names of the tables' attributes and indexes, for the program that declares them and the code that uses them.
+"""The names of the tables' attributes and indexes.
 
-`TenantApiKeys` holds one item per API key, `Events` one item per event plus, for large payloads, a
+For the program that declares them and the code that uses them. `TenantApiKeys` holds one item per API key, `Events` one item per event plus, for large payloads, a
 write-once item beside it. Every attribute is named here once.
 """
 
@@ -14,6 +14,9 @@ WEBHOOK_SECRET: Final = "webhookSecret"  # noqa: S105 - the attribute's name
 PREVIOUS_WEBHOOK_SECRET: Final = "previousWebhookSecret"  # noqa: S105 - the attribute's name
 PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT: Final = "previousWebhookSecretExpiresAt"  # noqa: S105 - the attribute's name
 STATE: Final = "state"
+
+ACTIVE: Final = "ACTIVE"
+DISABLED: Final = "DISABLED"
 
 TENANT_ID_INDEX: Final = "tenantId-index"
 
@@ -31,5 +34,9 @@ LAST_ATTEMPT_AT: Final = "lastAttemptAt"
 LAST_ERROR: Final = "lastError"
 PAYLOAD: Final = "payload"
 PAYLOAD_ENCODING: Final = "payloadEncoding"
+
+PENDING: Final = "PENDING"
+DELIVERED: Final = "DELIVERED"
+FAILED: Final = "FAILED"
 
 STATUS_INDEX: Final = "status-index"

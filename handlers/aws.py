@@ -1,0 +1,38 @@
+"""How the functions talk to AWS: clients with bounded waits, and the errors they raise."""
+
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_sqs.client import SQSClient
+
+AWS_ERRORS = (ClientError, BotoCoreError)
+"""What a call to AWS raises once the SDK's own retries are used up."""
+
+# Three tries of at most 1 + 3 seconds end well before the HTTP API's 30 seconds and the worker's 15 seconds
+# of reserve above the webhook timeout. Ten deliveries run at once and each of them writes.
+_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=20,
+)
+
+
+def dynamodb() -> "DynamoDBClient":
+    """A DynamoDB client, safe to share between threads."""
+    return boto3.client("dynamodb", config=_CONFIG)
+
+
+def sqs() -> "SQSClient":
+    """An SQS client, safe to share between threads."""
+    return boto3.client("sqs", config=_CONFIG)
+
+
+def is_condition_failure(error: ClientError) -> bool:
+    """Whether a conditional write was refused because the item is not in the state it asks for."""
+    return error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException"

@@ -1,0 +1,98 @@
+"""The delivery queue and its dead-letter queue: messages name an event, the table holds it (claim check)."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from handlers.domain.events import EventKey
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.client import SQSClient
+
+_RECEIVE_BATCH = 10  # SQS's limit for one ReceiveMessage
+
+
+class MalformedMessageError(Exception):
+    """A message that does not name an event; it cannot have come from this system."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    tenant_id: str = Field(alias="tenantId", min_length=1)
+    event_id: str = Field(alias="eventId", min_length=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """A received message.
+
+    Attributes:
+        receive_count: how often SQS has handed it out, this time included.
+    """
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    receive_count: int
+
+    def event_key(self) -> EventKey:
+        """The event that the message names.
+
+        Raises:
+            MalformedMessageError: the body is not of the contract's shape.
+        """
+        try:
+            body = _Body.model_validate_json(self.body)
+        except ValidationError as error:
+            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise MalformedMessageError(faults) from error
+        return EventKey(tenant_id=body.tenant_id, event_id=body.event_id)
+
+
+class Queue:
+    """One SQS queue. Every method raises botocore's ClientError or BotoCoreError when SQS did not do it."""
+
+    def __init__(self, client: "SQSClient", url: str) -> None:
+        self._client = client
+        self._url = url
+
+    def send(self, key: EventKey) -> None:
+        """Queue an event; the tenant is the message group, so that SQS shares out time between tenants."""
+        self._client.send_message(
+            QueueUrl=self._url,
+            MessageBody=json.dumps({"tenantId": key.tenant_id, "eventId": key.event_id}),
+            MessageGroupId=key.tenant_id,
+        )
+
+    def set_visibility(self, receipt_handle: str, seconds: int) -> None:
+        """Hand the message out again after so many seconds, counted from now; 0 is at once."""
+        self._client.change_message_visibility(
+            QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )
+
+    def receive(self, *, visibility_timeout: int) -> Sequence[Message]:
+        """Take up to ten messages, hidden from others for so many seconds; empty when none came in a second."""
+        answer = self._client.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=_RECEIVE_BATCH,
+            VisibilityTimeout=visibility_timeout,
+            WaitTimeSeconds=1,
+            MessageSystemAttributeNames=["ApproximateReceiveCount"],
+        )
+        return [
+            Message(
+                message_id=message.get("MessageId", ""),
+                receipt_handle=message.get("ReceiptHandle", ""),
+                body=message.get("Body", ""),
+                receive_count=int(message.get("Attributes", {}).get("ApproximateReceiveCount", "1")),
+            )
+            for message in answer.get("Messages", [])
+        ]
+
+    def delete(self, receipt_handle: str) -> None:
+        """Remove a received message for good."""
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt_handle)

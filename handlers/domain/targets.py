@@ -1,0 +1,176 @@
+"""Where deliveries may go: public addresses, by https on port 443, and nowhere else.
+
+A target is checked twice: its URL when it is set, and the addresses behind its name at every
+connection, on the socket itself, so that a name that changes its mind between the check and the
+connection gains nothing.
+"""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+MAX_URL_LENGTH = 2048
+MAX_HOST_LENGTH = 253  # RFC 1035, section 2.3.4, as text
+HTTPS_PORT = 443
+
+# IANA IPv4 Special-Purpose Address Registry (RFC 6890 and its updates) and multicast.
+_FORBIDDEN_IPV4 = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            "0.0.0.0/8",
+            "10.0.0.0/8",
+            "100.64.0.0/10",
+            "127.0.0.0/8",
+            "169.254.0.0/16",
+            "172.16.0.0/12",
+            "192.0.0.0/24",
+            "192.0.2.0/24",
+            "192.88.99.0/24",
+            "192.168.0.0/16",
+            "198.18.0.0/15",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "224.0.0.0/4",
+            "240.0.0.0/4",
+        ),
+    )
+)
+# Only global unicast is routed to the world (RFC 4291): mapped, NAT64, local and multicast forms lie
+# outside it.
+_GLOBAL_UNICAST_IPV6 = ipaddress.IPv6Network("2000::/3")
+# IANA IPv6 Special-Purpose Address Registry, as far as it lies within global unicast: protocol assignments
+# with Teredo, documentation, 6to4.
+_FORBIDDEN_IPV6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
+
+_HOST_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
+_NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+_URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""Gives the addresses of a host name, as text; raises OSError when there are none."""
+
+
+class TargetNotAllowedError(Exception):
+    """A target that may not be contacted; the message says why and what would be allowed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A URL that deliveries may be sent to."""
+
+    url: str
+    host: str
+    port: int
+
+
+def parse_target(url: str, *, allow_private: bool) -> Target:
+    """Check a target URL without looking anything up.
+
+    Args:
+        url: what the tenant asks events to be sent to.
+        allow_private: also allow http, any port and private addresses: for local runs only.
+
+    Raises:
+        TargetNotAllowedError: naming what is wrong with the URL and what would be allowed.
+    """
+    if len(url) > MAX_URL_LENGTH:
+        raise TargetNotAllowedError(f"target URL is {len(url)} characters long: use at most {MAX_URL_LENGTH}")
+    if not _URL_CHARACTERS.fullmatch(url):
+        raise _refused(
+            url, "has spaces, backslashes or characters outside ASCII: percent-encode or remove them"
+        )
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise _refused(url, f"is malformed ({error})") from error
+    schemes = ("https", "http") if allow_private else ("https",)
+    if parts.scheme not in schemes:
+        raise _refused(url, f"has the scheme {parts.scheme!r}: use {' or '.join(schemes)}")
+    if "@" in parts.netloc:
+        raise _refused("(not shown)", "carries credentials: remove them, deliveries are signed instead")
+    if parts.fragment:
+        raise _refused(url, "has a fragment, which is never sent: remove it")
+    default_port = HTTPS_PORT if parts.scheme == "https" else 80
+    if port is not None and port != HTTPS_PORT and not allow_private:
+        raise _refused(url, f"names port {port}: only {HTTPS_PORT} is allowed")
+    host = parts.hostname or ""
+    _check_host(url, host, allow_private=allow_private)
+    return Target(url=url, host=host, port=default_port if port is None else port)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address, as text, can be reached from the whole internet and means the same host to all."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return not any(parsed in network for network in _FORBIDDEN_IPV4)
+    if parsed.scope_id is not None or parsed not in _GLOBAL_UNICAST_IPV6:
+        return False
+    return not any(parsed in network for network in _FORBIDDEN_IPV6)
+
+
+def resolve(host: str, port: int) -> Sequence[str]:
+    """The addresses of a host name by the system's resolver, in its order of preference.
+
+    Raises:
+        socket.gaierror: the name does not resolve.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+
+def vetted_addresses(host: str, addresses: Sequence[str], *, allow_private: bool) -> Sequence[str]:
+    """The addresses of a host, once every one of them is known to be allowed.
+
+    One forbidden address refuses them all: a name with mixed answers is an attempt to slip one in.
+
+    Raises:
+        TargetNotAllowedError: naming the host and the address.
+    """
+    if not allow_private:
+        for address in addresses:
+            if not is_public(address):
+                raise TargetNotAllowedError(
+                    f"target host {host!r} resolves to {address}, which is not a public address"
+                )
+    return addresses
+
+
+def _check_host(url: str, host: str, *, allow_private: bool) -> None:
+    if not host:
+        raise _refused(url, "has no host")
+    if ":" in host or _is_ipv4(host):
+        if not allow_private and not is_public(host):
+            raise _refused(url, f"names {host}, which is not a public address")
+        return
+    for fault in _faults_of_name(host):
+        raise _refused(url, fault)
+
+
+def _faults_of_name(host: str) -> Iterator[str]:
+    labels = host.split(".")
+    if len(host) > MAX_HOST_LENGTH:
+        yield f"has a host of {len(host)} characters: at most {MAX_HOST_LENGTH} are possible"
+    if not all(_HOST_LABEL.fullmatch(label) for label in labels):
+        yield f"has the host {host!r}, which is not a host name (write other scripts in punycode, xn--...)"
+    if _NUMERIC_LABEL.fullmatch(labels[-1]):
+        yield f"has the host {host!r}: write an IPv4 address as four decimal numbers"
+
+
+def _is_ipv4(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _refused(url: str, fault: str) -> TargetNotAllowedError:
+    return TargetNotAllowedError(f"target URL {url!r} {fault}")
