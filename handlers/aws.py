@@ -25,12 +25,12 @@ _CONFIG = Config(
 
 def dynamodb() -> "DynamoDBClient":
     """A DynamoDB client, safe to share between threads."""
-    return boto3.client("dynamodb", config=_CONFIG)
+    return boto3.client("dynamodb", config=_CONFIG)  # pyright: ignore[reportUnknownMemberType] - stubs of two services
 
 
 def sqs() -> "SQSClient":
     """An SQS client, safe to share between threads."""
-    return boto3.client("sqs", config=_CONFIG)
+    return boto3.client("sqs", config=_CONFIG)  # pyright: ignore[reportUnknownMemberType] - as above
 
 
 def is_condition_failure(error: ClientError) -> bool:

@@ -1,7 +1,7 @@
 """What each function reads from its environment.
 
-Typed once, for the program that sets it and the code that reads it. A field `events_table_name` is the environment variable `EVENTS_TABLE_NAME`. Values that are not
-strings are written as JSON.
+Typed once, for the program that sets it and the code that reads it. A field `events_table_name` is the
+environment variable `EVENTS_TABLE_NAME`. Values that are not strings are written as JSON.
 """
 
 import json

@@ -1,7 +1,8 @@
 """The names of the tables' attributes and indexes.
 
-For the program that declares them and the code that uses them. `TenantApiKeys` holds one item per API key, `Events` one item per event plus, for large payloads, a
-write-once item beside it. Every attribute is named here once.
+For the program that declares them and the code that uses them. `TenantApiKeys` holds one item per API
+key, `Events` one item per event plus, for large payloads, a write-once item beside it. Every attribute is
+named here once.
 """
 
 from typing import Final

@@ -75,7 +75,7 @@ class Queue:
         )
 
     def receive(self, *, visibility_timeout: int) -> Sequence[Message]:
-        """Take up to ten messages, hidden from others for so many seconds; empty when none came in a second."""
+        """Take up to ten messages, hidden from others for so many seconds; none if none came in a second."""
         answer = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=_RECEIVE_BATCH,

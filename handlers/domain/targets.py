@@ -104,7 +104,7 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address, as text, can be reached from the whole internet and means the same host to all."""
+    """Whether an IP address, as text, is reached from the whole internet and means the same host to all."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

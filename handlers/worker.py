@@ -1,0 +1,60 @@
+"""The worker function: SQS messages in, deliveries out, failed messages named in the answer."""
+
+import os
+from functools import cache
+from typing import Any
+
+import structlog
+
+from handlers import aws, logs
+from handlers.domain.delivery import HttpDelivery
+from handlers.domain.dispatch import Dispatcher
+from handlers.domain.event_store import EventStore
+from handlers.domain.queue import Message, Queue
+from handlers.domain.retry import RetrySchedule
+from handlers.domain.tenants import TenantStore
+from handlers.domain.transport import guarded_session
+from handlers.environment import WorkerEnvironment
+
+MAX_BATCH_SIZE = 10
+
+logs.configure()
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer an SQS batch in the form of `ReportBatchItemFailures`."""
+    structlog.contextvars.bind_contextvars(request_id=context.aws_request_id)
+    messages = [_message(record) for record in event["Records"]]
+    failed = dispatcher().settle(messages)
+    _log.info("batch", messages=len(messages), failed=len(failed))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+@cache
+def dispatcher() -> Dispatcher:
+    """Wire the domain to AWS by the environment, once per execution environment."""
+    environment = WorkerEnvironment.load(os.environ)
+    dynamodb = aws.dynamodb()
+    allow_private = environment.allow_private_targets
+    return Dispatcher(
+        events=EventStore(dynamodb, environment.events_table_name),
+        tenants=TenantStore(dynamodb, environment.tenant_table_name),
+        queue=Queue(aws.sqs(), environment.queue_url),
+        deliver=HttpDelivery(
+            guarded_session(allow_private=allow_private, max_connections=MAX_BATCH_SIZE),
+            timeout_seconds=environment.webhook_timeout_seconds,
+            allow_private=allow_private,
+        ),
+        schedule=RetrySchedule(delays_seconds=environment.retry_delays_seconds),
+        concurrency=MAX_BATCH_SIZE,
+    )
+
+
+def _message(record: dict[str, Any]) -> Message:
+    return Message(
+        message_id=record["messageId"],
+        receipt_handle=record["receiptHandle"],
+        body=record["body"],
+        receive_count=int(record["attributes"]["ApproximateReceiveCount"]),
+    )
