@@ -75,8 +75,8 @@ class Dispatcher:
             return [message.message_id for message in messages]
         try:
             found = self._events.read(by_event)
-        except AWS_ERRORS as error:
-            _log.error("events not read", error=str(error), messages=len(messages))
+        except AWS_ERRORS:
+            _log.exception("events not read", messages=len(messages))
             return [message.message_id for message in messages]
         running: dict[EventKey, Future[Settled]] = {
             key: self._threads.submit(self._settle_event, found.events.get(key), _receive_count(of_event))
@@ -116,9 +116,9 @@ class Dispatcher:
         log = _log.bind(tenant_id=event.key.tenant_id, event_id=event.key.event_id, **outcome)
         try:
             recorded = mark(event, attempt, number)
-        except AWS_ERRORS as error:
+        except AWS_ERRORS:
             # Not done, whatever came of it: unrecorded, a success would be lost from sight for ever.
-            log.error("attempt not recorded", error=str(error))
+            log.exception("attempt not recorded")
             return Settled(done=False, visible_in_seconds=settled.visible_in_seconds)
         log.info("attempt", recorded=recorded, retry_in_seconds=settled.visible_in_seconds)
         return settled
@@ -141,7 +141,7 @@ def _group(messages: Sequence[Message]) -> Mapping[EventKey, list[Message]]:
         try:
             by_event.setdefault(message.event_key(), []).append(message)
         except MalformedMessageError as error:
-            _log.error("malformed message", message_id=message.message_id, error=str(error))
+            _log.warning("malformed message", message_id=message.message_id, error=str(error))
     return by_event
 
 

@@ -81,19 +81,19 @@ def _pool_classes(connect: Connect) -> dict[str, type[HTTPConnectionPool]]:
 
         _last_used = 0.0
 
-            def _new_conn(self) -> socket.socket:
+        def _new_conn(self) -> socket.socket:
             return connect(self._dns_host, self.port or self.default_port)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - set by urllib3 from the URL's host
 
         @property
-            def is_connected(self) -> bool:
+        def is_connected(self) -> bool:
             return time.monotonic() - self._last_used < MAX_IDLE_SECONDS and super().is_connected
 
-            def request(self, *args: Any, **kwargs: Any) -> None:
+        def request(self, *args: Any, **kwargs: Any) -> None:
             if self.sock is not None:
                 Deadline.current().hold(self.sock)
             super().request(*args, **kwargs)
 
-            def getresponse(self) -> Any:
+        def getresponse(self) -> Any:
             response = super().getresponse()
             self._last_used = time.monotonic()
             return response
