@@ -1,6 +1,7 @@
 """Structured logs: one JSON object a line on standard output, which Lambda ships to the log group."""
 
 import logging
+from typing import Any
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -20,3 +21,13 @@ def configure() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=False,
     )
+
+
+def begin(context: Any) -> None:
+    """Bind an invocation's request id to every line it logs, and forget what the last one bound.
+
+    Args:
+        context: the Lambda context object.
+    """
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=context.aws_request_id)

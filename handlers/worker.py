@@ -24,15 +24,15 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer an SQS batch in the form of `ReportBatchItemFailures`."""
-    structlog.contextvars.bind_contextvars(request_id=context.aws_request_id)
+    logs.begin(context)
     messages = [_message(record) for record in event["Records"]]
-    failed = dispatcher().settle(messages)
+    failed = wired_dispatcher().settle(messages)
     _log.info("batch", messages=len(messages), failed=len(failed))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
 @cache
-def dispatcher() -> Dispatcher:
+def wired_dispatcher() -> Dispatcher:
     """Wire the domain to AWS by the environment, once per execution environment."""
     environment = WorkerEnvironment.load(os.environ)
     dynamodb = aws.dynamodb()

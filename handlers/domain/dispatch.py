@@ -7,6 +7,7 @@ a crash after it repeats nothing.
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 
 import structlog
@@ -79,7 +80,10 @@ class Dispatcher:
             _log.exception("events not read", messages=len(messages))
             return [message.message_id for message in messages]
         running: dict[EventKey, Future[Settled]] = {
-            key: self._threads.submit(self._settle_event, found.events.get(key), _receive_count(of_event))
+            # Each thread logs with what is bound to this invocation.
+            key: self._threads.submit(
+                copy_context().run, self._settle_event, found.events.get(key), _receive_count(of_event)
+            )
             for key, of_event in by_event.items()
             if key not in found.unread
         }

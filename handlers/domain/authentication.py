@@ -1,0 +1,61 @@
+"""Who a producer is, by its API key."""
+
+from cachetools import TTLCache
+
+from handlers.domain import problems
+from handlers.domain.tenants import ApiKeyHolder, TenantStore, hash_api_key, is_api_key
+
+CACHE_SECONDS = 60
+CACHE_SIZE = 1000
+
+
+class Authenticator:
+    """Finds the holder of an API key, remembering the last ones for a minute.
+
+    A key that is disabled stops working within that minute. Unknown keys are not remembered, so a new key
+    works at once.
+    """
+
+    def __init__(self, tenants: TenantStore, cache: TTLCache[str, ApiKeyHolder] | None = None) -> None:
+        """Look keys up in `tenants`; `cache` holds what was found, by the hash of the key."""
+        self._tenants = tenants
+        self._cache: TTLCache[str, ApiKeyHolder] = (
+            TTLCache(CACHE_SIZE, CACHE_SECONDS) if cache is None else cache
+        )
+
+    def authenticate(self, *, authorization: str | None, x_api_key: str | None) -> ApiKeyHolder:
+        """The holder of the key in either header.
+
+        Raises:
+            Problem: 400 when the headers carry different keys, 401 when there is no key or nobody holds
+                it, 403 when it is disabled.
+            botocore.exceptions.ClientError, BotoCoreError: the key could not be looked up.
+        """
+        keys = {key for key in (_bearer_token(authorization), x_api_key) if key is not None}
+        if len(keys) > 1:
+            raise problems.ambiguous_api_key()
+        holder = self._find(keys.pop()) if keys else None
+        if holder is None:
+            raise problems.unauthorized()
+        if holder.disabled:
+            raise problems.api_key_disabled()
+        return holder
+
+    def _find(self, api_key: str) -> ApiKeyHolder | None:
+        if not is_api_key(api_key):
+            return None
+        hashed = hash_api_key(api_key)
+        holder = self._cache.get(hashed)
+        if holder is None:
+            holder = self._tenants.holder_of(api_key)
+            if holder is not None:
+                self._cache[hashed] = holder
+        return holder
+
+
+def _bearer_token(authorization: str | None) -> str | None:
+    """The token of `Bearer TOKEN` (RFC 6750; the scheme's case does not matter, RFC 9110)."""
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""

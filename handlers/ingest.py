@@ -1,0 +1,126 @@
+"""The ingest function: an HTTP API request in, 202 or a problem document out."""
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from http import HTTPMethod, HTTPStatus
+from typing import Any
+
+import structlog
+
+from handlers import aws, logs
+from handlers.domain import problems
+from handlers.domain.authentication import Authenticator
+from handlers.domain.event_store import EventStore
+from handlers.domain.intake import Intake, parse_submission
+from handlers.domain.problems import Problem
+from handlers.domain.queue import Queue
+from handlers.domain.tenants import TenantStore
+from handlers.domain.timestamps import to_iso, utc_now
+from handlers.environment import IngestEnvironment
+
+EVENTS_PATH = "/v1/events"
+
+logs.configure()
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What the function needs to answer a request."""
+
+    authenticator: Authenticator
+    intake: Intake
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer a request of the HTTP API, payload format 2.0."""
+    logs.begin(context)
+    return respond(event, wired_service())
+
+
+def respond(event: dict[str, Any], service: Service) -> dict[str, Any]:
+    """Answer a request of the HTTP API by this service."""
+    try:
+        answer = _accept(event, service)
+    except Problem as problem:
+        answer = _problem(problem)
+    except aws.AWS_ERRORS:
+        _log.exception("event not accepted")
+        answer = _problem(problems.unavailable())
+    _log.info("request", status=answer["statusCode"])
+    return answer
+
+
+@cache
+def wired_service() -> Service:
+    """Wire the domain to AWS by the environment, once per execution environment."""
+    environment = IngestEnvironment.load(os.environ)
+    dynamodb = aws.dynamodb()
+    return Service(
+        authenticator=Authenticator(TenantStore(dynamodb, environment.tenant_table_name)),
+        intake=Intake(
+            events=EventStore(dynamodb, environment.events_table_name),
+            queue=Queue(aws.sqs(), environment.queue_url),
+            clock=utc_now,
+            shards=environment.status_index_shards,
+            retention=timedelta(days=environment.event_retention_days),
+        ),
+    )
+
+
+def _accept(event: dict[str, Any], service: Service) -> dict[str, Any]:
+    http, headers = event["requestContext"]["http"], event.get("headers", {})
+    path = event["rawPath"]
+    if path != EVENTS_PATH:
+        raise problems.not_found(path)
+    if http["method"] != HTTPMethod.POST:
+        raise problems.method_not_allowed(http["method"], HTTPMethod.POST)
+    holder = service.authenticator.authenticate(
+        authorization=headers.get("authorization"), x_api_key=headers.get("x-api-key")
+    )
+    structlog.contextvars.bind_contextvars(tenant_id=holder.tenant_id)
+    _require_json(headers)
+    accepted = service.intake.accept(holder, parse_submission(_body(event)))
+    _log.info("accepted", event_id=accepted.key.event_id, type=accepted.type)
+    return _answer(
+        HTTPStatus.ACCEPTED,
+        {
+            "id": accepted.key.event_id,
+            "type": accepted.type,
+            "status": accepted.status,
+            "createdAt": to_iso(accepted.created_at),
+        },
+        {"Content-Type": "application/json"},
+    )
+
+
+def _require_json(headers: Mapping[str, str]) -> None:
+    content_type = headers.get("content-type")
+    if content_type is None or content_type.partition(";")[0].strip().lower() != "application/json":
+        raise problems.unsupported_media_type(content_type)
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    """The body's bytes as sent; the HTTP API hands over as base64 what it does not take for text."""
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return body.encode(errors="surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error as error:
+        raise problems.malformed_json("The body could not be decoded.") from error
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    headers = {"Content-Type": problems.CONTENT_TYPE, **problem.headers}
+    return _answer(problem.status, problem.document(), headers)
+
+
+def _answer(status: HTTPStatus, document: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+    return {"statusCode": int(status), "headers": headers, "body": json.dumps(document)}

@@ -1,0 +1,47 @@
+"""The requeue function: sends failed events again, invoked by hand or by `pulumi up`."""
+
+import os
+import time
+from functools import cache
+from typing import Any
+
+from handlers import aws, logs
+from handlers.domain.event_store import EventStore
+from handlers.domain.queue import Queue
+from handlers.domain.requeue import Requeuer, RequeueRequest
+from handlers.domain.tenants import TenantStore
+from handlers.environment import RequeueEnvironment
+
+# Longer than Lambda's longest run of 900 s.
+DLQ_VISIBILITY_SECONDS = 960
+# Kept free at the end of a run, to put back what was looked at and to answer.
+RESERVE_SECONDS = 20
+
+logs.configure()
+
+
+def handler(event: dict[str, Any] | None, context: Any) -> dict[str, Any]:
+    """Requeue what the input asks for and report.
+
+    Raises:
+        RequeueInputError: the input is wrong; Lambda hands the message to the caller.
+    """
+    logs.begin(context)
+    seconds_left = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+    request = RequeueRequest.parse({} if event is None else event)
+    return wired_requeuer().run(request, ends_at=time.monotonic() + seconds_left).document()
+
+
+@cache
+def wired_requeuer() -> Requeuer:
+    """Wire the domain to AWS by the environment, once per execution environment."""
+    environment = RequeueEnvironment.load(os.environ)
+    dynamodb, sqs = aws.dynamodb(), aws.sqs()
+    return Requeuer(
+        events=EventStore(dynamodb, environment.events_table_name),
+        tenants=TenantStore(dynamodb, environment.tenant_table_name),
+        queue=Queue(sqs, environment.queue_url),
+        dlq=Queue(sqs, environment.dlq_url),
+        shards=environment.status_index_shards,
+        dlq_visibility_seconds=DLQ_VISIBILITY_SECONDS,
+    )
