@@ -1,5 +1,8 @@
 """Who a producer is, by its API key."""
 
+import time
+from collections.abc import Callable
+
 from cachetools import TTLCache
 
 from handlers.domain import problems
@@ -16,12 +19,15 @@ class Authenticator:
     works at once.
     """
 
-    def __init__(self, tenants: TenantStore, cache: TTLCache[str, ApiKeyHolder] | None = None) -> None:
-        """Look keys up in `tenants`; `cache` holds what was found, by the hash of the key."""
+    def __init__(self, tenants: TenantStore, timer: Callable[[], float] = time.time) -> None:
+        """Look keys up in `tenants`.
+
+        Args:
+            tenants: where keys are kept.
+            timer: seconds; the wall clock, since Lambda may stop the monotonic one between invocations.
+        """
         self._tenants = tenants
-        self._cache: TTLCache[str, ApiKeyHolder] = (
-            TTLCache(CACHE_SIZE, CACHE_SECONDS) if cache is None else cache
-        )
+        self._cache: TTLCache[str, ApiKeyHolder] = TTLCache(CACHE_SIZE, CACHE_SECONDS, timer)
 
     def authenticate(self, *, authorization: str | None, x_api_key: str | None) -> ApiKeyHolder:
         """The holder of the key in either header.

@@ -116,11 +116,15 @@ class HttpDelivery:
         try:
             target = parse_target(event.target_url, allow_private=self._allow_private)
             with deadline, self._post(target.url, event.body, headers, deadline) as response:
+                headers_in_time = not deadline.expired
                 answer = _read_answer(response)
         except TargetNotAllowedError:
             return Result(attempt=ended(TARGET_NOT_ALLOWED), permanent=True)
         except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:
             return Result(attempt=ended(_TIMEOUT if deadline.expired else _error_class(error)))
+        if not headers_in_time:
+            # Headers that are cut off look complete to http.client.
+            return Result(attempt=ended(_TIMEOUT))
         status = response.status_code
         return Result(
             attempt=ended(f"http_{status}", status, answer),

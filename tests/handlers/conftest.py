@@ -1,0 +1,139 @@
+"""AWS in this process (moto), with the tables and queues of the contract."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from handlers import schema
+from handlers.domain.event_store import EventStore
+from handlers.domain.queue import Queue
+from handlers.domain.tenants import TenantStore
+from tests.handlers.factories import Clock
+
+TENANT_TABLE, EVENTS_TABLE = "TenantApiKeys", "Events"
+SHARDS = 4
+
+
+@dataclass
+class Aws:
+    """Clients, stores and queues over one moto account."""
+
+    dynamodb: Any
+    sqs: Any
+    clock: Clock
+    queue_url: str
+    dlq_url: str
+
+    @property
+    def events(self) -> EventStore:
+        return EventStore(self.dynamodb, EVENTS_TABLE, clock=self.clock, pause=lambda _: None)
+
+    @property
+    def tenants(self) -> TenantStore:
+        return TenantStore(self.dynamodb, TENANT_TABLE)
+
+    @property
+    def queue(self) -> Queue:
+        return Queue(self.sqs, self.queue_url)
+
+    @property
+    def dlq(self) -> Queue:
+        return Queue(self.sqs, self.dlq_url)
+
+    def items(self, table: str = EVENTS_TABLE) -> list[dict[str, Any]]:
+        return self.dynamodb.scan(TableName=table)["Items"]
+
+    def item(self, event: Any) -> dict[str, Any]:
+        """The stored event as plain values."""
+        key = {"tenantId": {"S": event.key.tenant_id}, "eventId": {"S": event.key.event_id}}
+        item = self.dynamodb.get_item(TableName=EVENTS_TABLE, Key=key, ConsistentRead=True)["Item"]
+        deserialize = boto3.dynamodb.types.TypeDeserializer().deserialize
+        return {name: deserialize(value) for name, value in item.items()}
+
+    def bodies(self, url: str) -> list[str]:
+        """The bodies of all messages visible in a queue, which stay there."""
+        bodies: list[str] = []
+        while found := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            bodies += [message["Body"] for message in found]
+        return bodies
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with mock_aws():
+        dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
+        _create_tables(dynamodb)
+        urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("deliveries", "deliveries-dlq")]
+        yield Aws(dynamodb, sqs, Clock(), *urls)
+
+
+def _create_tables(dynamodb: Any) -> None:
+    dynamodb.create_table(
+        TableName=TENANT_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[_hash(schema.API_KEY)],
+        AttributeDefinitions=[_attribute(schema.API_KEY), _attribute(schema.TENANT_ID)],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": schema.TENANT_ID_INDEX,
+                "KeySchema": [_hash(schema.TENANT_ID)],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    dynamodb.create_table(
+        TableName=EVENTS_TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[_hash(schema.TENANT_ID), _range(schema.EVENT_ID)],
+        AttributeDefinitions=[
+            _attribute(schema.TENANT_ID),
+            _attribute(schema.EVENT_ID),
+            _attribute(schema.STATUS),
+            _attribute(schema.SHARD, "N"),
+            _attribute(schema.CREATED_AT),
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": schema.STATUS_INDEX,
+                "KeySchema": [_hash(schema.STATUS), _hash(schema.SHARD), _range(schema.CREATED_AT)],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+
+
+def _hash(name: str) -> dict[str, str]:
+    return {"AttributeName": name, "KeyType": "HASH"}
+
+
+def _range(name: str) -> dict[str, str]:
+    return {"AttributeName": name, "KeyType": "RANGE"}
+
+
+def _attribute(name: str, kind: str = "S") -> dict[str, str]:
+    return {"AttributeName": name, "AttributeType": kind}
+
+
+class FailingClient:
+    """A client whose named operations fail as AWS fails; everything else goes through to the real one."""
+
+    def __init__(self, client: Any, **failures: BaseException) -> None:
+        self._client, self._failures = client, failures
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self.calls.append(name)
+            if name in self._failures:
+                raise self._failures[name]
+            return getattr(self._client, name)(*args, **kwargs)
+
+        return call
