@@ -40,6 +40,9 @@ format: $(STAMP)  ## Format the code and mend what the linter can
 lock: $(STAMP)  ## Resolve and hash-lock every requirements file again
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	for unlocked in bundles/requirements/*.in; do \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url -c requirements-dev.txt $$unlocked -o $${unlocked%.in}.txt || exit 1; \
+	done
 
 clean:  ## Remove the virtual environment, the bundles and every cache
 	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .coverage

@@ -1,0 +1,34 @@
+"""`python -m bundles`: build every bundle for AWS Lambda and print what came out."""
+
+import logging
+import sys
+import time
+
+from bundles import BundleError, Target, functions, prepare
+from bundles.size import measure
+
+_ROW = "{:<10}{:>7}{:>10}{:>8}{:>9}  {}\n"
+
+
+def main() -> int:
+    """Build all bundles and print a line for each, sizes in MB; 1 when one cannot be built."""
+    logging.basicConfig(format="%(message)s")
+    sys.stdout.write(f"Bundles for {Target.LAMBDA}, sizes in MB\n")
+    sys.stdout.write(_ROW.format("function", "files", "unzipped", "zipped", "seconds", "cache"))
+    for function in functions():
+        started = time.perf_counter()
+        try:
+            bundle = prepare(function, Target.LAMBDA)
+        except BundleError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+        seconds = f"{time.perf_counter() - started:.2f}"
+        size = measure(bundle.path)
+        unzipped, zipped = (f"{size_in_bytes / 1e6:.1f}" for size_in_bytes in (size.unzipped, size.zipped))
+        cache = "hit" if bundle.cached else "miss"
+        sys.stdout.write(_ROW.format(function, size.files, unzipped, zipped, seconds, cache))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

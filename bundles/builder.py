@@ -1,0 +1,181 @@
+"""From a function's lock and the handlers to a folder that is ready to be zipped.
+
+Two steps, each kept under the hash of everything that goes into it: the installed packages, which change
+with the lock, and the bundle, which is those packages by hard link plus the handlers.
+"""
+
+import functools
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundles import size
+from bundles.bytecode import Compiler, find_compiler
+from bundles.errors import BundleError
+from bundles.store import Store, digest
+from bundles.target import Target
+from bundles.trim import trim
+from bundles.wheels import Installer, install_wheels
+
+REPO = Path(__file__).resolve().parent.parent
+_REQUIREMENTS = Path("bundles", "requirements")
+_SOURCE = "handlers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A finished bundle.
+
+    Attributes:
+        path: The folder; the function's handler in it is `handlers.<function>.handler`.
+        cached: Whether it was there already.
+    """
+
+    path: Path
+    cached: bool
+
+
+def build(function: str, target: Target, *, root: Path = REPO, cache: Path | None = None) -> Path:
+    """The folder of a function's bundle, for `pulumi.FileArchive`.
+
+    Args:
+        function: One of `functions(root)`.
+        target: Where it is to run.
+        root: The project, with `handlers/` and `bundles/requirements/`.
+        cache: Where finished bundles are kept; `.cache/bundles` of the project by default.
+
+    Raises:
+        BundleError: the function is unknown, its wheels cannot be had, a module does not compile, or the
+            bundle is too large for AWS Lambda.
+    """
+    return prepare(function, target, root=root, cache=cache).path
+
+
+def functions(root: Path = REPO) -> list[str]:
+    """The functions that can be bundled: those that have a requirements file."""
+    return sorted(path.stem for path in (root / _REQUIREMENTS).glob("*.in"))
+
+
+def prepare(
+    function: str,
+    target: Target,
+    *,
+    root: Path = REPO,
+    cache: Path | None = None,
+    install: Installer = install_wheels,
+    compiler_for: Callable[[str], Compiler | None] = find_compiler,
+) -> Bundle:
+    """As `build`, and tells whether the bundle was cached; its means can be replaced.
+
+    Args:
+        function: One of `functions(root)`.
+        target: Where it is to run.
+        root: The project.
+        cache: Where finished bundles are kept.
+        install: Installs wheels.
+        compiler_for: Finds an interpreter by its version; without one there is no bytecode.
+    """
+    store = Store(cache or root / ".cache" / "bundles")
+    recipe = _Recipe(
+        function=function,
+        target=target,
+        lock=_find_lock(function, root),
+        source=_read_source(function, root),
+        install=install,
+        compiler=compiler_for(target.python_version),
+    )
+    if found := store.find(recipe.name):
+        return Bundle(path=found, cached=True)
+    packages = store.find(recipe.packages_name) or store.make(recipe.packages_name, recipe.install_packages)
+    return Bundle(path=store.make(recipe.name, functools.partial(recipe.assemble, packages)), cached=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recipe:
+    """All that goes into a bundle; its names are digests of just that."""
+
+    function: str
+    target: Target
+    lock: Path
+    source: dict[str, bytes]
+    install: Installer
+    compiler: Compiler | None
+
+    @functools.cached_property
+    def packages_name(self) -> str:
+        compiled_by = self.compiler.version if self.compiler else "none"
+        facts = (self.target.python_version, self.target.platform, compiled_by, _builder_version())
+        return f"packages-{self._label}-{digest(self.lock.read_bytes(), *(fact.encode() for fact in facts))}"
+
+    @functools.cached_property
+    def name(self) -> str:
+        return f"{self._label}-{digest(self.packages_name.encode(), *_parts(self.source))}"
+
+    @property
+    def _label(self) -> str:
+        return f"{self.function}-{self.target.platform}-{self.target.python_version}"
+
+    def install_packages(self, tree: Path) -> None:
+        self.install(function=self.function, lock=self.lock, target=self.target, into=tree)
+        trim(tree)
+        if self.compiler:
+            self.compiler.compile(tree, within=tree)
+
+    def assemble(self, packages: Path, tree: Path) -> None:
+        shutil.copytree(packages, tree, copy_function=_link, dirs_exist_ok=True)
+        for name, content in self.source.items():
+            path = tree / _SOURCE / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        if self.compiler:
+            self.compiler.compile(tree / _SOURCE, within=tree)
+        size.check(size.measure(tree), function=self.function)
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Every file of a source folder by its relative path, without caches and hidden files."""
+    found: dict[str, bytes] = {}
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        skipped = path.suffix == ".pyc" or any(
+            part == "__pycache__" or part.startswith(".") for part in parts
+        )
+        if path.is_file() and not skipped:
+            found["/".join(parts)] = path.read_bytes()
+    return found
+
+
+def _find_lock(function: str, root: Path) -> Path:
+    if function not in functions(root):
+        raise BundleError(f"There is no function {function!r} to bundle, only {', '.join(functions(root))}.")
+    lock = root / _REQUIREMENTS / f"{function}.txt"
+    if not lock.is_file():
+        raise BundleError(f"{lock} is missing, {function!r} cannot be bundled: run `make lock`.")
+    return lock
+
+
+def _read_source(function: str, root: Path) -> dict[str, bytes]:
+    source = read_files(root / _SOURCE)
+    if f"{function}.py" not in source:
+        raise BundleError(f"{root / _SOURCE / function}.py is missing: it holds the handler of {function!r}.")
+    return source
+
+
+@functools.cache
+def _builder_version() -> str:
+    """Changes with the code that builds, so that bundles of an older builder are not found."""
+    modules = {path.name: path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))}
+    return digest(*_parts(modules))
+
+
+def _parts(files: dict[str, bytes]) -> list[bytes]:
+    return [part for name, content in files.items() for part in (name.encode(), content)]
+
+
+def _link(source: str, destination: str) -> None:
+    try:
+        os.link(source, destination)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(source, destination)
