@@ -46,12 +46,13 @@ def install_wheels(
         *("--python-version", target.python_version, "--python-platform", target.platform),
         *("--only-binary", ":all:", "--require-hashes", "--no-deps"),
         # Copies: the files are changed afterwards, and links would change uv's own cache.
-        *("--link-mode", "copy", "--no-compile-bytecode", "--python", sys.executable),
+        *("--link-mode", "copy", "--python", sys.executable),
         *("--quiet", "--no-progress", "--color", "never"),
     ]
     done = subprocess.run(  # noqa: S603 - arguments are ours, there is no shell
         command,
-        env=dict(os.environ if environ is None else environ),
+        # Were it asked for in the environment, bytecode of this Python would differ between machines.
+        env={**(os.environ if environ is None else environ), "UV_COMPILE_BYTECODE": "0"},
         capture_output=True,
         text=True,
         check=False,

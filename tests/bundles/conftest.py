@@ -1,0 +1,77 @@
+"""A small project, and an installer that needs no index."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bundles import Target
+from bundles.bytecode import Compiler, find_compiler
+
+
+@dataclass
+class FakeInstaller:
+    """Writes files as if wheels had held them, and counts how often it is asked."""
+
+    files: dict[str, bytes] = field(default_factory=lambda: {"library.py": b"NAME = 'library'\n"})
+    calls: int = 0
+
+    def __call__(self, *, function: str, lock: Path, target: Target, into: Path) -> None:
+        self.calls += 1
+        write_files(into, self.files)
+
+
+def write_files(folder: Path, files: dict[str, bytes]) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def tree_of(folder: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file by its relative path, with its mode and contents."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mode, path.read_bytes() if path.is_file() else b"")
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def no_compiler(python_version: str) -> Compiler | None:
+    return None
+
+
+@pytest.fixture
+def installer() -> FakeInstaller:
+    return FakeInstaller()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    write_files(
+        root,
+        {
+            "bundles/requirements/greet.in": b"library\n",
+            "bundles/requirements/greet.txt": b"library==1.0 --hash=sha256:00\n",
+            "handlers/__init__.py": b"",
+            "handlers/greet.py": b"import library\n\n\ndef handler(*_):\n    return library.NAME\n",
+        },
+    )
+    return root
+
+
+@pytest.fixture
+def forgotten_compilers() -> Iterator[None]:
+    """Interpreters are looked for once per process: let a test look again."""
+    find_compiler.cache_clear()
+    yield
+    find_compiler.cache_clear()
+    logging.getLogger("bundles").setLevel(logging.NOTSET)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tests that install real wheels keep their bundles."""
+    return tmp_path_factory.mktemp("bundles")
