@@ -156,63 +156,57 @@ class _Run:
         self._request = request
         self._ends_at = ends_at
         self._report = RequeueReport(dry_run=request.dry_run)
-        self._handled: set[EventKey] = set()
+        self._seen: set[EventKey] = set()
+        self._held: dict[str, Message] = {}
         self._next_send_at = requeuer.monotonic()
         self._target_url_of = cache(requeuer.tenants.target_url_of)
 
     def report(self) -> RequeueReport:
-        kept: list[Message] = []
         try:
-            for message, event in self._dead_letters(kept):
-                self._requeue_dead_letter(message, event, kept)
+            for message, event in self._dead_letters():
+                self._requeue_dead_letter(message, event)
         finally:
             # What stays in the dead-letter queue is visible again at once, not after the hiding time.
-            for message in kept:
+            for message in self._held.values():
                 self._with.dlq.set_visibility(message.receipt_handle, 0)
         for key, created_at in self._with.events.failed(shards=self._with.shards):
-            if key not in self._handled and self._request.matches(key, created_at):
+            if key not in self._seen and self._request.matches(key, created_at):
                 self._requeue_failed(key)
         _log.info("requeue", **self._report.document())
         return self._report
 
-    def _dead_letters(self, kept: list[Message]) -> Iterator[tuple[Message, Event | None]]:
-        """The messages of the dead-letter queue with their events; malformed ones are kept."""
+    def _dead_letters(self) -> Iterator[tuple[Message, Event | None]]:
+        """The messages of the dead-letter queue that name an event, with it; every message is held."""
         while not self._full() and (
             messages := self._with.dlq.receive(visibility_timeout=self._with.dlq_visibility_seconds)
         ):
-            keys: dict[str, EventKey] = {}
-            for message in messages:
-                try:
-                    keys[message.message_id] = message.event_key()
-                except MalformedMessageError as error:
-                    _log.warning("malformed message", message_id=message.message_id, error=str(error))
-                    self._report.skipped += 1
-                    kept.append(message)
+            self._held |= {message.message_id: message for message in messages}
+            keys = {message.message_id: key for message in messages if (key := self._key_of(message))}
             found = self._with.events.read(keys.values(), bodies=False)
             for message in messages:
                 key = keys.get(message.message_id)
                 if key is not None and key not in found.unread:
                     yield message, found.events.get(key)
 
-    def _requeue_dead_letter(self, message: Message, event: Event | None, kept: list[Message]) -> None:
-        if event is not None and not self._request.matches(event.key, event.created_at):
-            kept.append(message)
-            return
+    def _key_of(self, message: Message) -> EventKey | None:
+        try:
+            return message.event_key()
+        except MalformedMessageError as error:
+            _log.warning("malformed message", message_id=message.message_id, error=str(error))
+            self._report.skipped += 1
+            return None
+
+    def _requeue_dead_letter(self, message: Message, event: Event | None) -> None:
         if event is None or event.status == schema.DELIVERED:
             self._report.skipped += 1
-            self._discard(message, kept)
-            return
-        if event.key in self._handled:
-            self._discard(message, kept)
-            return
-        if self._full():
-            kept.append(message)
-            return
-        # PENDING here means that an earlier run, or the worker, died between its writes.
-        if self._requeue(event.key, from_statuses=(schema.FAILED, schema.PENDING)):
-            self._discard(message, kept)
-        else:
-            kept.append(message)
+            self._discard(message)
+        elif event.key in self._seen or (
+            self._request.matches(event.key, event.created_at)
+            and not self._full()
+            # PENDING here means that an earlier run, or the worker, died between its writes.
+            and self._requeue(event.key, from_statuses=(schema.FAILED, schema.PENDING))
+        ):
+            self._discard(message)
 
     def _requeue_failed(self, key: EventKey) -> None:
         if self._full():
@@ -221,7 +215,7 @@ class _Run:
             self._requeue(key, from_statuses=(schema.FAILED,))
 
     def _requeue(self, key: EventKey, *, from_statuses: tuple[str, ...]) -> bool:
-        self._handled.add(key)
+        self._seen.add(key)
         target_url = self._target_url_of(key.tenant_id)
         if target_url is None:
             _log.warning("tenant not found", tenant_id=key.tenant_id, event_id=key.event_id)
@@ -236,11 +230,10 @@ class _Run:
         self._report.count(key)
         return True
 
-    def _discard(self, message: Message, kept: list[Message]) -> None:
-        if self._request.dry_run:
-            kept.append(message)
-        else:
+    def _discard(self, message: Message) -> None:
+        if not self._request.dry_run:
             self._with.dlq.delete(message.receipt_handle)
+            del self._held[message.message_id]
 
     def _full(self) -> bool:
         limit = self._request.limit

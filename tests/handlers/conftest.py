@@ -55,24 +55,52 @@ class Aws:
         return {name: deserialize(value) for name, value in item.items()}
 
     def bodies(self, url: str) -> list[str]:
-        """The bodies of all messages visible in a queue, which stay there."""
-        bodies: list[str] = []
+        """The bodies of all messages visible in a queue, which stay visible."""
+        messages: list[Any] = []
         while found := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-            bodies += [message["Body"] for message in found]
-        return bodies
+            messages += found
+        for message in messages:
+            self.sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+            )
+        return [message["Body"] for message in messages]
+
+
+class Impatient:
+    """An SQS client that does not wait for messages: moto has them all or none."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def receive_message(self, **request: Any) -> Any:
+        return self._client.receive_message(**request | {"WaitTimeSeconds": 0})
+
+
+@pytest.fixture(scope="session")
+def moto_clients() -> Iterator[tuple[Any, Any]]:
+    """A DynamoDB and an SQS client for all tests: making them takes longer than most of the tests."""
+    credentials = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    with pytest.MonkeyPatch.context() as environment, mock_aws():
+        for name in credentials:
+            environment.setenv(name, "test")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        environment.delenv("AWS_PROFILE", raising=False)
+        yield boto3.client("dynamodb"), boto3.client("sqs")
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
-        dynamodb, sqs = boto3.client("dynamodb"), boto3.client("sqs")
-        _create_tables(dynamodb)
-        urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("deliveries", "deliveries-dlq")]
-        yield Aws(dynamodb, sqs, Clock(), *urls)
+def aws(moto_clients: tuple[Any, Any]) -> Iterator[Aws]:
+    dynamodb, sqs = moto_clients
+    _create_tables(dynamodb)
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("deliveries", "deliveries-dlq")]
+    yield Aws(dynamodb, Impatient(sqs), Clock(), *urls)
+    for table in (TENANT_TABLE, EVENTS_TABLE):
+        dynamodb.delete_table(TableName=table)
+    for url in urls:
+        sqs.delete_queue(QueueUrl=url)
 
 
 def _create_tables(dynamodb: Any) -> None:

@@ -1,4 +1,4 @@
-"""Receivers as the world has them: each answers one connection at a time in raw bytes, as a test scripts it."""
+"""Receivers as the world has them: each answers in raw bytes, connection by connection, as scripted."""
 
 import socket
 import threading

@@ -1,0 +1,279 @@
+"""The table of events: what is stored, what is read back, and which writes are refused."""
+
+import random
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handlers import schema
+from handlers.domain.event_store import INLINE_PAYLOAD_BYTES, EventStore, shard_of
+from handlers.domain.events import MAX_ATTEMPT_HISTORY, Event, EventKey
+from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws, FailingClient
+from tests.handlers.factories import NOON, TARGET_URL, an_attempt, an_event
+
+RETENTION = timedelta(days=30)
+
+
+def stored(aws: Aws, **changes) -> Event:
+    event = an_event(**changes)
+    aws.events.put(event, shards=SHARDS, retention=RETENTION)
+    return event
+
+
+def read_one(aws: Aws, event: Event) -> Event:
+    return aws.events.read([event.key]).events[event.key]
+
+
+def incompressible(size: int) -> str:
+    return random.Random(size).randbytes(size).hex()  # noqa: S311 - the same bytes each run
+
+
+def test_an_event_is_stored_with_the_attributes_of_the_contract(aws: Aws) -> None:
+    event = stored(aws)
+
+    item = aws.item(event)
+    assert item.pop("payload")
+    assert item.pop("payloadEncoding") in {"deflate", "identity"}
+    assert item == {
+        "tenantId": "acme",
+        "eventId": event.key.event_id,
+        "type": "order.created",
+        "status": "PENDING",
+        "attempts": 0,
+        "shard": shard_of(event.key.event_id, SHARDS),
+        "createdAt": "2026-11-23T12:00:00.000Z",
+        "expiresAt": int((NOON + RETENTION).timestamp()),
+        "targetUrl": TARGET_URL,
+    }
+
+
+def test_event_ids_sort_by_time_and_are_lower_case() -> None:
+    earlier, later = an_event(), an_event(now=NOON + timedelta(milliseconds=1))
+
+    assert earlier.key.event_id < later.key.event_id
+    assert earlier.key.event_id.startswith("evt_")
+    assert earlier.key.event_id == earlier.key.event_id.lower()
+
+
+@pytest.mark.parametrize("size", [1, 500, 5_000, 120_000])
+def test_what_was_stored_is_read_back_to_the_byte(aws: Aws, size: int) -> None:
+    event = stored(aws, data={"blob": incompressible(size)})
+
+    assert read_one(aws, event) == event
+
+
+def test_a_large_payload_lies_beside_the_item_that_is_updated(aws: Aws) -> None:
+    event = stored(aws, data={"blob": incompressible(INLINE_PAYLOAD_BYTES * 2)})
+
+    assert "payload" not in aws.item(event)
+    assert len(aws.items()) == 2
+    assert all("expiresAt" in item for item in aws.items())
+
+
+def test_a_large_payload_that_compresses_well_stays_in_the_item(aws: Aws) -> None:
+    event = stored(aws, data={"blob": "ab" * 50_000})
+
+    assert len(bytes(aws.item(event)["payload"])) < INLINE_PAYLOAD_BYTES
+    assert len(aws.items()) == 1
+
+
+def test_the_payload_is_there_before_the_event_is(aws: Aws) -> None:
+    refused = ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
+    client = FailingClient(aws.dynamodb, put_item=refused)
+
+    with pytest.raises(ClientError):
+        EventStore(client, EVENTS_TABLE).put(
+            an_event(data={"blob": incompressible(9000)}), shards=SHARDS, retention=RETENTION
+        )
+
+    assert client.calls == ["put_item"]
+    assert aws.items() == []
+
+
+def test_a_put_that_the_sdk_tries_again_after_it_succeeded_is_no_error(aws: Aws) -> None:
+    event = stored(aws)
+
+    aws.events.put(event, shards=SHARDS, retention=RETENTION)
+
+    assert len(aws.items()) == 1
+
+
+def test_a_put_never_overwrites_what_has_become_of_an_event(aws: Aws) -> None:
+    event = stored(aws)
+    aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+
+    aws.events.put(event, shards=SHARDS, retention=RETENTION)
+
+    assert aws.item(event)["status"] == "DELIVERED"
+
+
+def test_an_event_without_its_body_cannot_be_stored(aws: Aws) -> None:
+    event = stored(aws)
+    without = aws.events.read([event.key], bodies=False).events[event.key]
+
+    large = stored(aws, data={"blob": incompressible(9000)})
+    bodiless = aws.events.read([large.key], bodies=False).events[large.key]
+
+    assert without.body is not None  # it lies in the item
+    with pytest.raises(ValueError, match="no body"):
+        aws.events.put(bodiless, shards=SHARDS, retention=RETENTION)
+
+
+def test_reading_many_finds_those_that_are_there(aws: Aws) -> None:
+    here, gone = stored(aws), EventKey(tenant_id="acme", event_id="evt_gone")
+
+    found = aws.events.read([here.key, gone, here.key])
+
+    assert set(found.events) == {here.key}
+    assert found.unread == frozenset()
+
+
+def test_an_expired_event_counts_as_gone_before_dynamodb_removes_it(aws: Aws) -> None:
+    event = stored(aws)
+    aws.clock.advance(days=30, seconds=1)
+
+    assert aws.events.read([event.key]).events == {}
+
+
+class Throttled:
+    """A DynamoDB client that leaves out all but one key of each batch read, so many times."""
+
+    def __init__(self, client, rounds: int) -> None:
+        self._client, self._rounds = client, rounds
+
+    def batch_get_item(self, RequestItems):  # noqa: N803 - boto3's
+        keys = RequestItems[EVENTS_TABLE]["Keys"]
+        if self._rounds == 0:
+            return self._client.batch_get_item(RequestItems=RequestItems)
+        self._rounds -= 1
+        first = {EVENTS_TABLE: {**RequestItems[EVENTS_TABLE], "Keys": keys[:1]}}
+        rest = {EVENTS_TABLE: {"Keys": keys[1:]}} if keys[1:] else {}
+        return self._client.batch_get_item(RequestItems=first) | {"UnprocessedKeys": rest}
+
+
+def test_keys_that_dynamodb_left_out_are_asked_for_again_with_growing_pauses(aws: Aws) -> None:
+    events = [stored(aws) for _ in range(4)]
+    pauses: list[float] = []
+    store = EventStore(Throttled(aws.dynamodb, 3), EVENTS_TABLE, clock=aws.clock, pause=pauses.append)
+
+    found = store.read([event.key for event in events])
+
+    assert len(found.events) == 4
+    assert pauses == sorted(pauses)
+    assert len(pauses) == 3
+
+
+def test_keys_that_stay_unread_are_told_apart_from_events_that_are_gone(aws: Aws) -> None:
+    events = [stored(aws) for _ in range(8)]
+    store = EventStore(Throttled(aws.dynamodb, 99), EVENTS_TABLE, clock=aws.clock, pause=lambda _: None)
+
+    found = store.read([event.key for event in events])
+
+    assert len(found.events) + len(found.unread) == 8
+    assert found.unread
+
+
+def test_a_delivered_event_leaves_the_status_index_with_its_attempt_recorded(aws: Aws) -> None:
+    event = stored(aws)
+    aws.events.mark_retry(event, an_attempt("timeout"), 1)
+
+    assert aws.events.mark_delivered(read_one(aws, event), an_attempt("http_200", answer="ok"), 2)
+
+    item = aws.item(event)
+    assert item["status"] == "DELIVERED"
+    assert item["attempts"] == 2
+    assert item["deliveredAt"] == item["lastAttemptAt"] == "2026-11-23T12:00:00.000Z"
+    assert "shard" not in item
+    assert "lastError" not in item
+    assert item["attemptHistory"] == [
+        {"at": "2026-11-23T12:00:00.000Z", "outcome": "timeout", "durationMs": 12},
+        {"at": "2026-11-23T12:00:00.000Z", "outcome": "http_200", "durationMs": 12, "answer": "ok"},
+    ]
+
+
+def test_a_failed_attempt_leaves_the_event_pending_with_its_error(aws: Aws) -> None:
+    event = stored(aws)
+
+    assert aws.events.mark_retry(event, an_attempt("http_503"), 1)
+
+    item = aws.item(event)
+    assert (item["status"], item["attempts"], item["lastError"]) == ("PENDING", 1, "http_503")
+
+
+def test_a_failed_event_is_found_in_its_shard(aws: Aws) -> None:
+    events = [stored(aws) for _ in range(6)]
+    for event in events[:4]:
+        aws.events.mark_failed(event, an_attempt("timeout"), 6)
+
+    failed = dict(aws.events.failed(shards=SHARDS))
+
+    assert failed == {event.key: NOON for event in events[:4]}
+
+
+@pytest.mark.parametrize("mark", ["mark_delivered", "mark_retry", "mark_failed"])
+def test_no_outcome_is_written_over_an_event_that_is_not_pending(aws: Aws, mark: str) -> None:
+    event = stored(aws)
+    aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+    before = aws.item(event)
+
+    assert getattr(aws.events, mark)(event, an_attempt("timeout"), 2) is False
+
+    assert aws.item(event) == before
+
+
+def test_an_outcome_does_not_bring_an_expired_event_back(aws: Aws) -> None:
+    assert aws.events.mark_delivered(an_event(), an_attempt("http_200"), 1) is False
+
+    assert aws.items() == []
+
+
+def test_a_reset_event_starts_over_for_the_new_target(aws: Aws) -> None:
+    event = stored(aws)
+    aws.events.mark_failed(event, an_attempt("timeout"), 6)
+
+    assert aws.events.reset(event.key, from_statuses=[schema.FAILED], target_url="https://new.example/")
+
+    item = aws.item(event)
+    assert (item["status"], item["attempts"], item["targetUrl"]) == ("PENDING", 0, "https://new.example/")
+    assert item["shard"] == shard_of(event.key.event_id, SHARDS)
+
+
+def test_a_delivered_event_is_never_reset(aws: Aws) -> None:
+    event = stored(aws)
+    aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+
+    statuses = [schema.FAILED, schema.PENDING]
+
+    assert aws.events.reset(event.key, from_statuses=statuses, target_url=TARGET_URL) is False
+    assert aws.item(event)["status"] == "DELIVERED"
+
+
+def test_the_attempt_history_is_bounded(aws: Aws) -> None:
+    event = stored(aws)
+    for number in range(1, MAX_ATTEMPT_HISTORY + 4):
+        aws.events.mark_retry(read_one(aws, event), an_attempt(f"http_{500 + number}"), number)
+
+    history = aws.item(event)["attemptHistory"]
+
+    assert len(history) == MAX_ATTEMPT_HISTORY
+    assert history[-1]["outcome"] == f"http_{500 + MAX_ATTEMPT_HISTORY + 3}"
+
+
+def test_other_errors_of_dynamodb_are_passed_on(aws: Aws) -> None:
+    refused = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "operation")
+    store = EventStore(FailingClient(aws.dynamodb, put_item=refused, update_item=refused), EVENTS_TABLE)
+    event = an_event()
+
+    with pytest.raises(ClientError):
+        store.put(event, shards=SHARDS, retention=RETENTION)
+    with pytest.raises(ClientError):
+        store.mark_delivered(event, an_attempt("http_200"), 1)
+
+
+def test_shards_spread_evenly() -> None:
+    counts = [0] * 8
+    for _ in range(4000):
+        counts[shard_of(an_event().key.event_id, 8)] += 1
+
+    assert min(counts) > 350

@@ -1,0 +1,122 @@
+"""Tenants and their keys: what is stored, and what each reader may see of it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from handlers.domain.tenants import (
+    InvalidTenantIdError,
+    TenantExistsError,
+    hash_api_key,
+    is_api_key,
+    new_api_key,
+    new_webhook_secret,
+)
+from tests.handlers.conftest import TENANT_TABLE, Aws
+from tests.handlers.factories import NOON, PREVIOUS_SECRET, SECRET, TARGET_URL, a_tenant
+
+
+def create(aws: Aws, tenant_id: str = "acme"):
+    return aws.tenants.create(tenant_id=tenant_id, target_url=TARGET_URL, now=NOON)
+
+
+def test_a_new_tenant_is_found_by_its_key_and_by_its_id(aws: Aws) -> None:
+    created = create(aws)
+
+    holder, tenant = aws.tenants.holder_of(created.api_key), aws.tenants.find("acme")
+
+    assert holder is not None
+    assert tenant is not None
+    assert (holder.tenant_id, holder.target_url, holder.disabled) == ("acme", TARGET_URL, False)
+    assert tenant.webhook_secret == created.webhook_secret
+
+
+def test_the_key_itself_is_stored_nowhere(aws: Aws) -> None:
+    created = create(aws)
+
+    assert created.api_key not in str(aws.items(TENANT_TABLE))
+    assert hash_api_key(created.api_key) in str(aws.items(TENANT_TABLE))
+
+
+def test_an_unknown_key_and_an_unknown_tenant_are_none(aws: Aws) -> None:
+    assert aws.tenants.holder_of(new_api_key()) is None
+    assert aws.tenants.find("nobody") is None
+    assert aws.tenants.target_url_of("nobody") is None
+    assert aws.tenants.show("nobody") is None
+
+
+def test_the_target_url_of_a_tenant_is_read_without_its_secrets(aws: Aws) -> None:
+    create(aws)
+
+    assert aws.tenants.target_url_of("acme") == TARGET_URL
+
+
+def test_a_tenant_cannot_be_created_twice(aws: Aws) -> None:
+    create(aws)
+
+    with pytest.raises(TenantExistsError, match="'acme' exists already"):
+        create(aws)
+    assert len(aws.items(TENANT_TABLE)) == 1
+
+
+@pytest.mark.parametrize("tenant_id", ["", "a b", "a#b", "ä", "x" * 65, "a/b", "a\n"])
+def test_a_tenant_id_that_others_could_not_carry_is_refused(aws: Aws, tenant_id: str) -> None:
+    with pytest.raises(InvalidTenantIdError, match="1 to 64"):
+        create(aws, tenant_id)
+
+
+def test_tenants_are_listed_by_id_with_their_keys_counted_and_without_secrets(aws: Aws) -> None:
+    shop = create(aws, "shop")
+    create(aws, "acme")
+    disabled = aws.items(TENANT_TABLE)[0] | {"apiKey": {"S": "f" * 64}, "state": {"S": "DISABLED"}}
+    disabled["tenantId"] = {"S": "shop"}
+    aws.dynamodb.put_item(TableName=TENANT_TABLE, Item=disabled)
+
+    acme_row, shop_row = aws.tenants.list()
+
+    assert (acme_row.tenant_id, acme_row.active_keys, acme_row.disabled_keys) == ("acme", 1, 0)
+    assert (shop_row.tenant_id, shop_row.active_keys, shop_row.disabled_keys) == ("shop", 1, 1)
+    assert shop_row == aws.tenants.show("shop")
+    assert shop.webhook_secret not in repr(shop_row)
+
+
+def test_the_previous_secret_is_read_with_its_expiry(aws: Aws) -> None:
+    create(aws)
+    row = aws.items(TENANT_TABLE)[0]
+    row |= {
+        "previousWebhookSecret": {"S": PREVIOUS_SECRET},
+        "previousWebhookSecretExpiresAt": {"N": "1795435200"},
+    }
+    aws.dynamodb.put_item(TableName=TENANT_TABLE, Item=row)
+
+    tenant = aws.tenants.find("acme")
+
+    assert tenant is not None
+    assert tenant.previous_webhook_secret == PREVIOUS_SECRET
+    assert tenant.previous_webhook_secret_expires_at == 1795435200
+
+
+def test_a_previous_secret_signs_until_its_expiry() -> None:
+    expiry = int(NOON.timestamp())
+    tenant = a_tenant(previous_webhook_secret=PREVIOUS_SECRET, previous_webhook_secret_expires_at=expiry + 1)
+
+    assert tenant.signing_secrets(NOON) == (SECRET, PREVIOUS_SECRET)
+    assert replace(tenant, previous_webhook_secret_expires_at=expiry).signing_secrets(NOON) == (SECRET,)
+    assert replace(tenant, previous_webhook_secret_expires_at=None).signing_secrets(NOON) == (SECRET,)
+
+
+def test_secrets_do_not_show_where_a_tenant_is_printed(aws: Aws) -> None:
+    created = create(aws)
+
+    assert created.webhook_secret not in repr(created)
+    assert created.api_key not in repr(created)
+    assert SECRET not in repr(a_tenant(previous_webhook_secret=SECRET))
+
+
+def test_keys_and_secrets_are_long_random_and_of_the_agreed_shape() -> None:
+    assert is_api_key(new_api_key())
+    assert new_api_key() != new_api_key()
+    assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", new_webhook_secret())
+    assert not is_api_key("whk_short")
+    assert not is_api_key(new_api_key() + "\n")

@@ -1,0 +1,385 @@
+"""A batch of messages: each event attempted once, recorded, and its message settled."""
+
+import json
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handlers import worker
+from handlers.domain.delivery import Result
+from handlers.domain.dispatch import Dispatcher
+from handlers.domain.event_store import EventStore
+from handlers.domain.events import Event
+from handlers.domain.queue import MalformedMessageError, Message, Queue
+from handlers.domain.retry import RetrySchedule
+from handlers.domain.tenants import Tenant, TenantStore
+from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
+from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_message, an_attempt, an_event
+from tests.handlers.receivers import answers, receiver, response
+
+UNREACHABLE = ClientError({"Error": {"Code": "InternalServerError"}}, "operation")
+
+
+class Receivers:
+    """Stands in for HTTP: answers each event as told, `http_200` unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, Result] = {}
+        self.attempts: list[tuple[str, str | None]] = []
+
+    def answer(self, event: Event, outcome: str, **result: Any) -> None:
+        self.outcomes[event.key.event_id] = Result(attempt=an_attempt(outcome), **result)
+
+    def __call__(self, event: Event, tenant: Tenant | None) -> Result:
+        self.attempts.append((event.key.event_id, None if tenant is None else tenant.tenant_id))
+        return self.outcomes.get(event.key.event_id, Result(attempt=an_attempt("http_200")))
+
+    def attempted(self) -> list[str]:
+        return sorted(event_id for event_id, _ in self.attempts)
+
+
+class VisibilityRecorder(Queue):
+    """Records the visibility that is set, by message."""
+
+    def __init__(self) -> None:
+        self.visibility: dict[str, int] = {}
+
+    def set_visibility(self, receipt_handle: str, seconds: int) -> None:
+        self.visibility[receipt_handle.removeprefix("handle-")] = seconds
+
+
+@pytest.fixture
+def receivers() -> Receivers:
+    return Receivers()
+
+
+@pytest.fixture
+def queue() -> VisibilityRecorder:
+    return VisibilityRecorder()
+
+
+def dispatcher(aws: Aws, receivers: Any, queue: Queue, *, dynamodb: Any = None) -> Dispatcher:
+    dynamodb = dynamodb or aws.dynamodb
+    return Dispatcher(
+        events=EventStore(dynamodb, EVENTS_TABLE, clock=aws.clock, pause=lambda _: None),
+        tenants=TenantStore(dynamodb, TENANT_TABLE),
+        queue=queue,
+        deliver=receivers,
+        schedule=RetrySchedule(delays_seconds=(60, 120, 240, 480, 960), jitter=lambda: 0.0),
+        concurrency=4,
+    )
+
+
+def stored(aws: Aws, tenant_id: str = "acme") -> Event:
+    if aws.tenants.show(tenant_id) is None:
+        aws.tenants.create(tenant_id=tenant_id, target_url=TARGET_URL, now=NOON)
+    event = an_event(tenant_id=tenant_id)
+    aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
+    return event
+
+
+def test_a_delivered_event_is_recorded_and_its_message_is_done_with(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+
+    undone = dispatcher(aws, receivers, queue).settle([a_message(event)])
+
+    assert undone == []
+    assert aws.item(event)["status"] == "DELIVERED"
+    assert receivers.attempts == [(event.key.event_id, "acme")]
+
+
+@pytest.mark.parametrize(("receive_count", "delay"), [(1, 60), (2, 120), (3, 240), (4, 480), (5, 960)])
+def test_each_failed_attempt_hides_the_message_for_the_next_wait(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder, receive_count: int, delay: int
+) -> None:
+    event = stored(aws)
+    receivers.answer(event, "http_500")
+    message = a_message(event, receive_count=receive_count)
+
+    undone = dispatcher(aws, receivers, queue).settle([message])
+
+    assert undone == [message.message_id]
+    assert queue.visibility == {message.message_id: delay}
+    item = aws.item(event)
+    assert (item["status"], item["attempts"], item["lastError"]) == ("PENDING", receive_count, "http_500")
+
+
+def test_after_the_fifth_retry_the_event_failed_and_its_message_goes_to_the_dlq(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    receivers.answer(event, "timeout")
+    message = a_message(event, receive_count=6)
+
+    undone = dispatcher(aws, receivers, queue).settle([message])
+
+    assert undone == [message.message_id]
+    assert queue.visibility == {message.message_id: 0}
+    assert (aws.item(event)["status"], aws.item(event)["lastError"]) == ("FAILED", "timeout")
+
+
+def test_the_budget_counts_attempts_of_the_event_when_its_message_was_sent_anew(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    aws.events.mark_retry(event, an_attempt(), 5)
+    receivers.answer(event, "http_500")
+
+    dispatcher(aws, receivers, queue).settle([a_message(event, receive_count=1)])
+
+    assert aws.item(event)["status"] == "FAILED"
+
+
+def test_a_permanent_failure_is_not_tried_again(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    receivers.answer(event, "http_410", permanent=True)
+
+    dispatcher(aws, receivers, queue).settle([a_message(event)])
+
+    assert aws.item(event)["status"] == "FAILED"
+    assert list(queue.visibility.values()) == [0]
+
+
+def test_retry_after_lengthens_the_wait(aws: Aws, receivers: Receivers, queue: VisibilityRecorder) -> None:
+    event = stored(aws)
+    receivers.answer(event, "http_429", retry_after_seconds=600)
+
+    dispatcher(aws, receivers, queue).settle([a_message(event)])
+
+    assert list(queue.visibility.values()) == [600]
+
+
+def test_an_event_that_was_delivered_already_is_not_sent_again(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+
+    assert dispatcher(aws, receivers, queue).settle([a_message(event, receive_count=2)]) == []
+    assert receivers.attempts == []
+
+
+def test_an_event_that_failed_is_not_sent_again_and_moves_on_to_the_dlq(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    aws.events.mark_failed(event, an_attempt("http_410"), 1)
+    message = a_message(event, receive_count=2)
+
+    assert dispatcher(aws, receivers, queue).settle([message]) == [message.message_id]
+    assert receivers.attempts == []
+    assert queue.visibility == {message.message_id: 0}
+
+
+def test_an_event_that_is_gone_is_acknowledged(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    assert dispatcher(aws, receivers, queue).settle([a_message(an_event())]) == []
+    assert receivers.attempts == []
+
+
+def test_a_tenant_without_a_row_reaches_the_attempt_as_none(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = an_event(tenant_id="nobody")
+    aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
+
+    dispatcher(aws, receivers, queue).settle([a_message(event)])
+
+    assert receivers.attempts == [(event.key.event_id, None)]
+
+
+MALFORMED = [
+    "not JSON",
+    "",
+    "null",
+    "[]",
+    "{}",
+    '{"tenantId": "acme"}',
+    '{"tenantId": "acme", "eventId": 7}',
+    '{"tenantId": "", "eventId": "evt_1"}',
+    '{"tenantId": "acme", "eventId": "evt_1", "url": "https://elsewhere.example"}',
+]
+
+
+@pytest.mark.parametrize("body", MALFORMED)
+def test_a_malformed_message_is_left_untouched_beside_those_that_are_delivered(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder, body: str
+) -> None:
+    event = stored(aws)
+    malformed = Message(message_id="odd", receipt_handle="handle-odd", body=body, receive_count=1)
+
+    undone = dispatcher(aws, receivers, queue).settle([malformed, a_message(event)])
+
+    assert undone == ["odd"]
+    assert queue.visibility == {}
+    assert aws.item(event)["status"] == "DELIVERED"
+
+
+def test_a_malformed_message_says_what_is_wrong_with_it() -> None:
+    message = Message(message_id="odd", receipt_handle="h", body='{"tenantId": 7}', receive_count=1)
+
+    with pytest.raises(MalformedMessageError, match=r"tenantId: .*; eventId: "):
+        message.event_key()
+
+
+def test_two_messages_for_one_event_in_a_batch_make_one_attempt(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    receivers.answer(event, "http_500")
+    twins = [a_message(event, message_id="a"), a_message(event, message_id="b", receive_count=3)]
+
+    undone = dispatcher(aws, receivers, queue).settle(twins)
+
+    assert undone == ["a", "b"]
+    assert len(receivers.attempts) == 1
+    assert queue.visibility == {"a": 240, "b": 240}
+
+
+def test_a_batch_is_delivered_concurrently(aws: Aws, queue: VisibilityRecorder) -> None:
+    together = threading.Barrier(4, timeout=10)
+
+    def meet(event: Event, tenant: Tenant | None) -> Result:
+        together.wait()  # passes only if four attempts run at once
+        return Result(attempt=an_attempt("http_200"))
+
+    events = [stored(aws) for _ in range(4)]
+
+    assert dispatcher(aws, meet, queue).settle([a_message(event) for event in events]) == []
+
+
+def test_the_events_of_a_batch_are_read_in_one_call(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    events = [stored(aws) for _ in range(5)]
+    client = FailingClient(aws.dynamodb)
+
+    dispatcher(aws, receivers, queue, dynamodb=_with_paginator(client, aws)).settle(
+        [a_message(event) for event in events]
+    )
+
+    assert client.calls.count("batch_get_item") == 1
+
+
+def test_when_the_table_does_not_answer_nothing_is_attempted_and_nothing_is_lost(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    client = FailingClient(aws.dynamodb, batch_get_item=UNREACHABLE)
+    message = a_message(event)
+
+    assert dispatcher(aws, receivers, queue, dynamodb=client).settle([message]) == [message.message_id]
+    assert receivers.attempts == []
+
+
+def test_an_attempt_that_cannot_be_recorded_is_never_acknowledged(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    client = _with_paginator(FailingClient(aws.dynamodb, update_item=UNREACHABLE), aws)
+    message = a_message(event)
+
+    assert dispatcher(aws, receivers, queue, dynamodb=client).settle([message]) == [message.message_id]
+    assert aws.item(event)["status"] == "PENDING"
+
+
+def test_a_tenant_that_cannot_be_read_leaves_its_message_for_later_and_the_others_go_on(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    class NoAcme(TenantStore):
+        def find(self, tenant_id: str) -> Tenant | None:
+            if tenant_id == "acme":
+                raise UNREACHABLE
+            return super().find(tenant_id)
+
+    acme, shop = stored(aws), stored(aws, "shop")
+    with_faults = dispatcher(aws, receivers, queue)
+    with_faults._tenants = NoAcme(aws.dynamodb, TENANT_TABLE)
+    messages = [a_message(acme), a_message(shop)]
+
+    assert with_faults.settle(messages) == [messages[0].message_id]
+    assert aws.item(shop)["status"] == "DELIVERED"
+
+
+def test_a_visibility_that_cannot_be_set_still_reports_the_message_as_failed(
+    aws: Aws, receivers: Receivers
+) -> None:
+    event = stored(aws)
+    receivers.answer(event, "http_500")
+    sqs = FailingClient(aws.sqs, change_message_visibility=UNREACHABLE)
+    message = a_message(event)
+
+    assert dispatcher(aws, receivers, Queue(sqs, aws.queue_url)).settle([message]) == [message.message_id]
+
+
+def test_an_outcome_that_comes_too_late_changes_nothing(aws: Aws, queue: VisibilityRecorder) -> None:
+    event = stored(aws)
+
+    def overtaken(attempted: Event, tenant: Tenant | None) -> Result:
+        aws.events.mark_delivered(attempted, an_attempt("http_200"), 1)
+        return Result(attempt=an_attempt("http_500"))
+
+    dispatcher(aws, overtaken, queue).settle([a_message(event)])
+
+    assert aws.item(event)["status"] == "DELIVERED"
+
+
+def test_the_handler_delivers_a_batch_over_http_and_names_what_failed(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with receiver(answers(response())) as good, receiver(answers(response("500 Oops"))) as bad:
+        delivered = _stored_for(aws, "good", good.url)
+        failed = _stored_for(aws, "bad", bad.url)
+        for name, value in {
+            "TENANT_TABLE_NAME": TENANT_TABLE,
+            "EVENTS_TABLE_NAME": EVENTS_TABLE,
+            "QUEUE_URL": aws.queue_url,
+            "WEBHOOK_TIMEOUT_SECONDS": "5",
+            "RETRY_DELAYS_SECONDS": "[60, 120, 240, 480, 960]",
+            "ALLOW_PRIVATE_TARGETS": "true",
+        }.items():
+            monkeypatch.setenv(name, value)
+        worker.wired_dispatcher.cache_clear()
+        answer = worker.handler(
+            {"Records": [_record(delivered), _record(failed)]}, LambdaContext("request-9")
+        )
+
+    # The exact shape: a null or empty identifier would fail the whole batch on AWS.
+    assert answer == {"batchItemFailures": [{"itemIdentifier": f"message-of-{failed.key.event_id}"}]}
+    assert aws.item(delivered)["status"] == "DELIVERED"
+    assert aws.item(failed)["status"] == "PENDING"
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {line["request_id"] for line in lines} == {"request-9"}
+    assert "whsec_" not in json.dumps(lines)
+
+
+def _stored_for(aws: Aws, tenant_id: str, url: str) -> Event:
+    aws.tenants.create(tenant_id=tenant_id, target_url=url, now=NOON)
+    event = an_event(tenant_id=tenant_id, target_url=url)
+    # The handler reads the real clock: the event must not have expired by it.
+    aws.events.put(event, shards=SHARDS, retention=timedelta(days=36500))
+    return event
+
+
+def _record(event: Event) -> dict[str, Any]:
+    message = a_message(event)
+    return {
+        "messageId": message.message_id,
+        "receiptHandle": message.receipt_handle,
+        "body": message.body,
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+
+
+def _with_paginator(client: FailingClient, aws: Aws) -> FailingClient:
+    """Paginators are made by the client but are no calls to AWS."""
+    client.get_paginator = aws.dynamodb.get_paginator
+    return client
