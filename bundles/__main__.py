@@ -3,22 +3,23 @@
 import logging
 import sys
 import time
+from pathlib import Path
 
 from bundles import BundleError, Target, functions, prepare
+from bundles.builder import REPO
 from bundles.size import measure
 
 _ROW = "{:<10}{:>7}{:>10}{:>8}{:>9}  {}\n"
 
 
-def main() -> int:
+def main(root: Path = REPO) -> int:
     """Build all bundles and print a line for each, sizes in MB; 1 when one cannot be built."""
-    logging.basicConfig(format="%(message)s")
     sys.stdout.write(f"Bundles for {Target.LAMBDA}, sizes in MB\n")
     sys.stdout.write(_ROW.format("function", "files", "unzipped", "zipped", "seconds", "cache"))
-    for function in functions():
+    for function in functions(root):
         started = time.perf_counter()
         try:
-            bundle = prepare(function, Target.LAMBDA)
+            bundle = prepare(function, Target.LAMBDA, root=root)
         except BundleError as error:
             sys.stderr.write(f"{error}\n")
             return 1
@@ -31,4 +32,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
     sys.exit(main())

@@ -7,6 +7,7 @@ with the lock, and the bundle, which is those packages by hard link plus the han
 import functools
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from bundles.bytecode import Compiler, find_compiler
 from bundles.errors import BundleError
 from bundles.store import Store, digest
 from bundles.target import Target
-from bundles.trim import trim
+from bundles.trim import copy_trimmed
 from bundles.wheels import Installer, install_wheels
 
 REPO = Path(__file__).resolve().parent.parent
@@ -118,8 +119,9 @@ class _Recipe:
         return f"{self.function}-{self.target.platform}-{self.target.python_version}"
 
     def install_packages(self, tree: Path) -> None:
-        self.install(function=self.function, lock=self.lock, target=self.target, into=tree)
-        trim(tree)
+        with tempfile.TemporaryDirectory(dir=tree.parent) as installed:
+            self.install(function=self.function, lock=self.lock, target=self.target, into=Path(installed))
+            copy_trimmed(Path(installed), tree)
         if self.compiler:
             self.compiler.compile(tree, within=tree)
 

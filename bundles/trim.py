@@ -1,4 +1,4 @@
-"""What an installed tree holds and a function never reads."""
+"""What installed packages hold and a function never reads."""
 
 import shutil
 from pathlib import Path
@@ -8,32 +8,33 @@ SERVICES = frozenset({"dynamodb", "sqs"})
 
 # How a package came to be installed: of no use at run time, and some differ from one install to the next.
 # METADATA stays, importlib.metadata reads versions from it.
-_INSTALL_RECORDS = ("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json")
+_INSTALL_RECORDS = frozenset({"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json"})
 
 
-def trim(tree: Path) -> None:
-    """Remove scripts, install records, and the API models of unused services from installed packages."""
-    shutil.rmtree(tree / "bin", ignore_errors=True)
-    (tree / ".lock").unlink(missing_ok=True)
-    for dist_info in tree.glob("*.dist-info"):
-        for name in _INSTALL_RECORDS:
-            (dist_info / name).unlink(missing_ok=True)
-    shutil.rmtree(tree / "boto3" / "examples", ignore_errors=True)
-    for package in ("boto3", "botocore"):
-        for service in _folders(tree / package / "data"):
-            _trim_service(service)
+def copy_trimmed(installed: Path, tree: Path) -> None:
+    """Copy packages without scripts, install records, and the API models of unused services."""
+
+    def unneeded(folder: str, names: list[str]) -> set[str]:
+        inside = Path(folder).relative_to(installed).parts
+        return {name for name in names if _is_unneeded(inside, name, siblings=names)}
+
+    shutil.copytree(installed, tree, ignore=unneeded, copy_function=shutil.copyfile, dirs_exist_ok=True)
 
 
-def _trim_service(service: Path) -> None:
-    if service.name not in SERVICES:
-        shutil.rmtree(service)
-        return
-    *superseded, current = _folders(service)
-    for version in superseded:
-        shutil.rmtree(version)
-    for example in current.glob("examples-*"):
-        example.unlink()
-
-
-def _folders(parent: Path) -> list[Path]:
-    return sorted(path for path in parent.iterdir() if path.is_dir()) if parent.is_dir() else []
+def _is_unneeded(inside: tuple[str, ...], name: str, *, siblings: list[str]) -> bool:
+    match inside:
+        case ():
+            unneeded = name in {"bin", ".lock"}
+        case (package,) if package.endswith(".dist-info"):
+            unneeded = name in _INSTALL_RECORDS
+        case ("boto3",):
+            unneeded = name == "examples"
+        case ("boto3" | "botocore", "data"):  # a folder per service beside files that are shared
+            unneeded = name not in SERVICES and not name.endswith(".json")
+        case ("boto3" | "botocore", "data", _):  # a folder per version of the API, named by its date
+            unneeded = name != max(siblings)
+        case ("boto3" | "botocore", "data", _, _):
+            unneeded = name.startswith("examples-")
+        case _:
+            unneeded = False
+    return unneeded

@@ -33,6 +33,7 @@ def install_wheels(
 ) -> None:
     """Install what `lock` pins, by hash and from wheels only, for `target` rather than this machine.
 
+    The files may be links into uv's cache: they are to be copied, never changed.
     uv's own settings hold: an index of one's own is `UV_DEFAULT_INDEX` or a `uv.toml`.
 
     Raises:
@@ -45,8 +46,7 @@ def install_wheels(
         *("--requirements", str(lock), "--target", str(into)),
         *("--python-version", target.python_version, "--python-platform", target.platform),
         *("--only-binary", ":all:", "--require-hashes", "--no-deps"),
-        # Copies: the files are changed afterwards, and links would change uv's own cache.
-        *("--link-mode", "copy", "--python", sys.executable),
+        *("--python", sys.executable),
         *("--quiet", "--no-progress", "--color", "never"),
     ]
     done = subprocess.run(  # noqa: S603 - arguments are ours, there is no shell

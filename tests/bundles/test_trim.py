@@ -1,13 +1,13 @@
 from pathlib import Path
 
-from bundles.trim import trim
+from bundles.trim import copy_trimmed
 from tests.bundles.conftest import tree_of, write_files
 
 
-def files_after_trim(folder: Path, *names: str) -> set[str]:
-    write_files(folder, dict.fromkeys(names, b"x"))
-    trim(folder)
-    return {name for name in tree_of(folder) if (folder / name).is_file()}
+def files_left(folder: Path, *names: str) -> set[str]:
+    write_files(folder / "installed", dict.fromkeys(names, b"x"))
+    copy_trimmed(folder / "installed", folder / "tree")
+    return {name for name in tree_of(folder / "tree") if (folder / "tree" / name).is_file()}
 
 
 def test_how_a_package_was_installed_is_dropped_and_its_metadata_kept(tmp_path: Path) -> None:
@@ -15,13 +15,13 @@ def test_how_a_package_was_installed_is_dropped_and_its_metadata_kept(tmp_path: 
         f"six-1.17.0.dist-info/{name}" for name in ("METADATA", "RECORD", "INSTALLER", "REQUESTED", "WHEEL")
     ]
 
-    left = files_after_trim(tmp_path, "six.py", ".lock", "bin/ulid", *dist_info)
+    left = files_left(tmp_path, "six.py", ".lock", "bin/ulid", *dist_info)
 
     assert left == {"six.py", "six-1.17.0.dist-info/METADATA"}
 
 
 def test_only_the_services_in_use_and_the_shared_files_stay_in_botocore(tmp_path: Path) -> None:
-    left = files_after_trim(
+    left = files_left(
         tmp_path,
         "botocore/data/endpoints.json",
         "botocore/data/partitions.json",
@@ -40,7 +40,7 @@ def test_only_the_services_in_use_and_the_shared_files_stay_in_botocore(tmp_path
 
 
 def test_superseded_versions_of_an_api_are_dropped(tmp_path: Path) -> None:
-    left = files_after_trim(
+    left = files_left(
         tmp_path,
         "botocore/data/dynamodb/2011-12-05/service-2.json.gz",
         "botocore/data/dynamodb/2012-08-10/service-2.json.gz",
@@ -50,4 +50,4 @@ def test_superseded_versions_of_an_api_are_dropped(tmp_path: Path) -> None:
 
 
 def test_packages_without_boto3_are_left_as_they_are(tmp_path: Path) -> None:
-    assert files_after_trim(tmp_path, "six.py") == {"six.py"}
+    assert files_left(tmp_path, "six.py") == {"six.py"}
