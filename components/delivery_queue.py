@@ -1,33 +1,34 @@
-"""The delivery queue and the dead-letter queue behind it."""
+"""The delivery queue and the dead-letter queue that takes what could not be delivered."""
 
-import json
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from components.permission import deny_without_tls
+from components.permission import deny_without_tls, policy
 
-RETENTION_SECONDS = 14 * 24 * 3600  # SQS's longest
+RETENTION_SECONDS = 14 * 24 * 60 * 60
+"""SQS's longest. A message keeps its first enqueue time in the dead-letter queue."""
+
+# AWS Lambda developer guide, "Using Lambda with Amazon SQS": at least six times the function's timeout.
+_VISIBILITY_PER_TIMEOUT = 6
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryQueueArgs:
-    """Settings of the queues.
+    """How the queue hands out its messages.
 
     Attributes:
-        consumer_timeout_seconds: the timeout of the function that reads the queue.
-        max_receive_count: receives of one message before it goes to the dead-letter queue.
-        protect: keep the queues, and what is in them, from being deleted by Pulumi.
+        consumer_timeout_seconds: how long one invocation of the function that reads the queue may take.
+        max_receive_count: how often a message is handed out before it goes to the dead-letter queue.
     """
 
     consumer_timeout_seconds: int
     max_receive_count: int
-    protect: bool
 
 
 class DeliveryQueue(pulumi.ComponentResource):
-    """Produces a standard queue, its dead-letter queue, and for both a policy that refuses all but TLS."""
+    """Two SQS queues, a policy for each that refuses plain connections, and the redrive between them."""
 
     queue: aws.sqs.Queue
     dlq: aws.sqs.Queue
@@ -37,39 +38,36 @@ class DeliveryQueue(pulumi.ComponentResource):
     ) -> None:
         super().__init__("webhooks:index:DeliveryQueue", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        data = pulumi.ResourceOptions(parent=self, protect=args.protect)
         self.dlq = aws.sqs.Queue(
             f"{name}-dlq",
             message_retention_seconds=RETENTION_SECONDS,
             sqs_managed_sse_enabled=True,
-            opts=data,
+            opts=child,
         )
         self.queue = aws.sqs.Queue(
             f"{name}-queue",
-            # Six times the function's timeout is what AWS asks of a queue that Lambda reads.
-            visibility_timeout_seconds=6 * args.consumer_timeout_seconds,
+            visibility_timeout_seconds=_VISIBILITY_PER_TIMEOUT * args.consumer_timeout_seconds,
             message_retention_seconds=RETENTION_SECONDS,
-            sqs_managed_sse_enabled=True,
-            redrive_policy=self.dlq.arn.apply(
-                lambda arn: json.dumps(
-                    {"deadLetterTargetArn": arn, "maxReceiveCount": args.max_receive_count}
-                )
+            redrive_policy=pulumi.Output.json_dumps(
+                {"deadLetterTargetArn": self.dlq.arn, "maxReceiveCount": args.max_receive_count}
             ),
-            opts=data,
+            sqs_managed_sse_enabled=True,
+            opts=child,
         )
+        # A resource of its own, since each queue would otherwise need the other's ARN first.
         aws.sqs.RedriveAllowPolicy(
-            f"{name}-dlq-redrive-allow",
+            f"{name}-dlq-redrive-allow-policy",
             queue_url=self.dlq.url,
-            redrive_allow_policy=self.queue.arn.apply(
-                lambda arn: json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn]})
+            redrive_allow_policy=pulumi.Output.json_dumps(
+                {"redrivePermission": "byQueue", "sourceQueueArns": [self.queue.arn]}
             ),
             opts=child,
         )
-        for role, queue in (("queue", self.queue), ("dlq", self.dlq)):
+        for label, queue in (("queue", self.queue), ("dlq", self.dlq)):
             aws.sqs.QueuePolicy(
-                f"{name}-{role}-policy",
+                f"{name}-{label}-policy",
                 queue_url=queue.url,
-                policy=deny_without_tls(queue.arn, "sqs:*"),
+                policy=policy([deny_without_tls("sqs:*", queue.arn)]),
                 opts=child,
             )
         self.register_outputs({"queue_url": self.queue.url, "dlq_url": self.dlq.url})

@@ -1,4 +1,4 @@
-"""The HTTP API in front of one function."""
+"""The HTTP API in front of a function that answers every request itself."""
 
 import json
 from dataclasses import dataclass
@@ -6,46 +6,48 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-PAYLOAD_FORMAT = "2.0"
-# Both limits must be set: a stage with only one deploys the other as 0 and answers 429 to everything.
-RATE_LIMIT_PER_SECOND = 1000
-BURST_LIMIT = 2000
+# Requests per second, well under what an account allows by default (10,000). A stage whose settings lack
+# either limit is deployed with 0 and answers 429 to everything.
+_RATE_LIMIT = 2000
+_BURST_LIMIT = 1000
 
-# Without headers: they carry API keys.
-_ACCESS_LOG_FORMAT = json.dumps(
-    {
-        "requestId": "$context.requestId",
-        "requestTime": "$context.requestTime",
-        "sourceIp": "$context.identity.sourceIp",
-        "method": "$context.httpMethod",
-        "path": "$context.path",
-        "status": "$context.status",
-        "responseLatencyMs": "$context.responseLatency",
-        "responseLength": "$context.responseLength",
-        "integrationError": "$context.integrationErrorMessage",
-    }
-)
+# Everything else goes to the function as well, so that 404 and 405 are problem documents too.
+_ROUTES = {"events": "POST /v1/events", "default": "$default"}
+
+# No headers: they carry API keys.
+_ACCESS_LOG = {
+    field: f"$context.{variable}"
+    for field, variable in {
+        "requestId": "requestId",
+        "time": "requestTime",
+        "ip": "identity.sourceIp",
+        "method": "httpMethod",
+        "routeKey": "routeKey",
+        "status": "status",
+        "responseBytes": "responseLength",
+        "latencyMs": "responseLatency",
+        "integrationError": "integrationErrorMessage",
+    }.items()
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class HttpApiArgs:
-    """Settings of the API.
+    """What answers the requests.
 
     Attributes:
-        function: answers every request.
-        routes: the routes that the API knows; whatever matches none goes to the function as well, so that
-            404 and 405 are answered in its words.
-        default_endpoint: whether the API can be reached by the name that AWS gives it.
+        function: invoked with payload format 2.0.
+        log_retention_days: of the access log.
+        own_domain_only: answer by a custom domain, not at the endpoint that AWS gives every API.
     """
 
     function: aws.lambda_.Function
-    routes: tuple[str, ...]
-    default_endpoint: bool
     log_retention_days: int
+    own_domain_only: bool
 
 
 class HttpApi(pulumi.ComponentResource):
-    """Produces an HTTP API, its routes and stage with throttling and an access log, and the right to invoke."""
+    """An API with its integration, routes, stage, access log and the permission to invoke the function."""
 
     api: aws.apigatewayv2.Api
     stage: aws.apigatewayv2.Stage
@@ -56,30 +58,12 @@ class HttpApi(pulumi.ComponentResource):
         self.api = aws.apigatewayv2.Api(
             f"{name}-api",
             protocol_type="HTTP",
-            disable_execute_api_endpoint=not args.default_endpoint,
+            disable_execute_api_endpoint=args.own_domain_only,
             opts=child,
         )
-        integration = aws.apigatewayv2.Integration(
-            f"{name}-integration",
-            api_id=self.api.id,
-            integration_type="AWS_PROXY",
-            integration_uri=args.function.invoke_arn,
-            payload_format_version=PAYLOAD_FORMAT,
-            opts=child,
-        )
-        target = pulumi.Output.concat("integrations/", integration.id)
-        routes = [
-            aws.apigatewayv2.Route(
-                f"{name}-route-{_slug(route)}",
-                api_id=self.api.id,
-                route_key=route,
-                target=target,
-                opts=child,
-            )
-            for route in (*args.routes, "$default")
-        ]
+        self._route_to(name, args.function, child)
         access_log = aws.cloudwatch.LogGroup(
-            f"{name}-access", retention_in_days=args.log_retention_days, opts=child
+            f"{name}-access-logs", retention_in_days=args.log_retention_days, opts=child
         )
         self.stage = aws.apigatewayv2.Stage(
             f"{name}-stage",
@@ -87,24 +71,36 @@ class HttpApi(pulumi.ComponentResource):
             name="$default",
             auto_deploy=True,
             default_route_settings={
-                "throttling_rate_limit": RATE_LIMIT_PER_SECOND,
-                "throttling_burst_limit": BURST_LIMIT,
+                "throttling_rate_limit": _RATE_LIMIT,
+                "throttling_burst_limit": _BURST_LIMIT,
             },
-            access_log_settings={"destination_arn": access_log.arn, "format": _ACCESS_LOG_FORMAT},
-            opts=pulumi.ResourceOptions(parent=self, depends_on=routes),
-        )
-        aws.lambda_.Permission(
-            f"{name}-may-invoke",
-            action="lambda:InvokeFunction",
-            function=args.function.name,
-            principal="apigateway.amazonaws.com",
-            # Any route of any stage of this API, and of no other.
-            source_arn=pulumi.Output.concat(self.api.execution_arn, "/*/*"),
+            access_log_settings={"destination_arn": access_log.arn, "format": json.dumps(_ACCESS_LOG)},
             opts=child,
         )
         self.register_outputs({"endpoint": self.api.api_endpoint})
 
-
-def _slug(route: str) -> str:
-    """`POST /v1/events` as `post-v1-events`, for names of resources."""
-    return "-".join(part for part in route.lower().replace("$", "").replace("/", " ").split())
+    def _route_to(self, name: str, function: aws.lambda_.Function, child: pulumi.ResourceOptions) -> None:
+        integration = aws.apigatewayv2.Integration(
+            f"{name}-integration",
+            api_id=self.api.id,
+            integration_type="AWS_PROXY",
+            integration_uri=function.invoke_arn,
+            payload_format_version="2.0",
+            opts=child,
+        )
+        for label, route_key in _ROUTES.items():
+            aws.apigatewayv2.Route(
+                f"{name}-{label}-route",
+                api_id=self.api.id,
+                route_key=route_key,
+                target=pulumi.Output.concat("integrations/", integration.id),
+                opts=child,
+            )
+        aws.lambda_.Permission(
+            f"{name}-permission",
+            action="lambda:InvokeFunction",
+            function=function.name,
+            principal="apigateway.amazonaws.com",
+            source_arn=pulumi.Output.concat(self.api.execution_arn, "/*"),
+            opts=child,
+        )

@@ -1,142 +1,220 @@
-"""The stack's configuration: read once, checked, and passed down as one frozen object."""
+"""The stack's configuration: read once, validated, and passed down as one frozen object."""
 
 import difflib
 import json
-from collections.abc import Mapping
-from enum import StrEnum
-from typing import Annotated, Any, Self
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+import pulumi
+from pulumi.runtime.config import CONFIG
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails, PydanticCustomError
 
-NAMESPACE = "webhook-delivery"
+BundleTarget = Literal["lambda", "host"]
 
-# CloudWatch Logs: the values that PutRetentionPolicy takes, in days.
 LOG_RETENTION_DAYS = (
-    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
-    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
-)
-MAX_VISIBILITY_SECONDS = 43_200  # SQS: 12 hours
-WORKER_RESERVE_SECONDS = 15  # above the webhook timeout, for reading, recording and the SDK's retries
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+"""What CloudWatch Logs allows (API reference of PutRetentionPolicy)."""
+
+# Above the webhook timeout the worker needs time to read its events and to record what came of them.
+_WORKER_RESERVE_SECONDS = 15
+# The worker adds up to a tenth to every delay.
+_JITTER = 1.1
+_DAY_SECONDS = 24 * 60 * 60
+
+_DNS_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
-class BundleTarget(StrEnum):
-    """What the functions' bundles are built for."""
-
-    LAMBDA = "lambda"
-    HOST = "host"
+class SettingsError(pulumi.RunError):
+    """The configuration is wrong; Pulumi shows the message, which lists every fault, without a traceback."""
 
 
-class ConfigurationError(ValueError):
-    """A setting that the program cannot work with; the message names the key, the value and the remedy."""
+def _key(default: Any, must_be: str, **limits: Any) -> Any:
+    return Field(default=default, description=must_be, **limits)
+
+
+def _whole(default: int, lowest: int, highest: int, what: str) -> Any:
+    return _key(default, f"a whole number from {lowest} to {highest}: {what}", ge=lowest, le=highest)
+
+
+def _matches(pattern: re.Pattern[str]) -> AfterValidator:
+    def check(text: str) -> str:
+        if text and not pattern.fullmatch(text):
+            raise ValueError
+        return text
+
+    return AfterValidator(check)
+
+
+def _one_of_retention_days(days: int) -> int:
+    if days not in LOG_RETENTION_DAYS:
+        raise ValueError
+    return days
+
+
+def _json_object(text: str) -> str:
+    if text and not isinstance(json.loads(text), dict):
+        raise ValueError
+    return text
 
 
 class Settings(BaseModel):
-    """The stack's configuration; every field is the key of the same name in camel case."""
+    """Every configuration key with its default; a field's key is its name in camel case.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    A description is what the value must be, for `Pulumi.yaml` and for messages. Text is unset when it is
+    empty, since Pulumi takes a key that `Pulumi.yaml` declares without a default for a required one.
+    """
 
-    domain_name: Annotated[str, Field(pattern=r"^([a-z0-9-]{1,63}\.)+[a-z]{2,63}$")] | None = None
-    hosted_zone_name: Annotated[str, Field(pattern=r"^([a-z0-9-]{1,63}\.)+[a-z]{2,63}$")] | None = None
-    webhook_timeout_seconds: Annotated[int, Field(ge=1, le=30)] = 30
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    domain_name: Annotated[str, _matches(_DNS_NAME)] = _key(
+        "", "a lower-case host name: where the API answers; empty for the address that AWS gives it"
+    )
+    hosted_zone_name: Annotated[str, _matches(_DNS_NAME)] = _key(
+        "", "a lower-case host name: the public Route 53 zone of this account that holds domainName"
+    )
+    # The contract with receivers ends an attempt within 30 seconds.
+    webhook_timeout_seconds: int = _whole(30, 1, 30, "time for one delivery attempt in all")
+    # SQS hides a message for at most 12 hours: 10 hours, a tenth of jitter and the attempt itself are less.
     retry_delays_seconds: Annotated[
-        tuple[Annotated[int, Field(ge=1, le=MAX_VISIBILITY_SECONDS // 2)], ...],
-        Field(min_length=1, max_length=20),
-    ] = (60, 120, 240, 480, 960)
-    event_retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
-    idempotency_hours: Annotated[int, Field(ge=1, le=720)] = 24
-    status_index_shards: Annotated[int, Field(ge=1, le=256)] = 8
-    worker_batch_size: Annotated[int, Field(ge=1, le=10)] = 10
-    worker_maximum_concurrency: Annotated[int, Field(ge=2, le=1000)] = 50
-    log_retention_days: int = 30
-    alarm_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
-    protect_data: bool = False
-    requeue: dict[str, Any] | None = None
-    allow_private_targets: bool = False
-    bundle_target: BundleTarget = BundleTarget.LAMBDA
+        tuple[Annotated[int, Strict(), Field(ge=1, le=36_000)], ...], BeforeValidator(json.loads)
+    ] = _key(
+        (60, 120, 240, 480, 960),
+        "a list of 1 to 20 whole numbers from 1 to 36000: the waits before the retries of an event",
+        min_length=1,
+        max_length=20,
+    )
+    event_retention_days: int = _whole(30, 1, 3650, "how long an event is kept")
+    idempotency_hours: int = _whole(24, 1, 168, "how long an idempotency key is remembered")
+    status_index_shards: int = _whole(
+        8, 1, 100, "partitions of the index of owed and failed events; may be raised later, never lowered"
+    )
+    worker_batch_size: int = _whole(10, 1, 10, "events that one run of the worker delivers side by side")
+    worker_maximum_concurrency: int = _whole(50, 2, 1000, "runs of the worker at the same time")
+    log_retention_days: Annotated[int, AfterValidator(_one_of_retention_days)] = _key(
+        30, f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}: how long logs are kept"
+    )
+    alarm_email: Annotated[str, _matches(_EMAIL)] = _key(
+        "", "an e-mail address: where alarms are sent; empty for alarms that only show"
+    )
+    protect_data: bool = _key(
+        False, "true or false: guards the tables against deletion, by AWS and by Pulumi, and keeps them"
+    )
+    requeue: Annotated[str, AfterValidator(_json_object)] = _key(
+        "",
+        "a JSON object: input for the requeue function, which runs once per change of this text; a space "
+        "more is a change",
+    )
+    allow_private_targets: bool = _key(
+        False, "true or false: delivers to http and to private addresses too, for local runs only"
+    )
+    bundle_target: BundleTarget = _key(
+        "lambda", "lambda or host: what the functions are built for; host is for the local stack only"
+    )
 
-    @field_validator("log_retention_days")
     @classmethod
-    def _retention_that_cloudwatch_knows(cls, days: int) -> int:
-        if days not in LOG_RETENTION_DAYS:
-            raise _fault(f"use one of {', '.join(map(str, LOG_RETENTION_DAYS))}")
-        return days
+    def load(cls, config: pulumi.Config) -> Self:
+        """Read the stack's configuration.
 
-    @model_validator(mode="after")
-    def _keys_that_go_together(self) -> Self:
-        domain, zone = self.domain_name, self.hosted_zone_name
-        if domain and not zone:
-            raise _fault("domainName needs hostedZoneName: set it to the Route 53 zone that holds the domain")
-        if zone and not domain:
-            raise _fault("hostedZoneName is set without domainName: set both or neither")
-        if domain and zone and domain != zone and not domain.endswith(f".{zone}"):
-            raise _fault(f"domainName {domain!r} is not within hostedZoneName {zone!r}: change one of them")
-        if self.allow_private_targets and self.protect_data:
-            raise _fault(
-                "allowPrivateTargets is for local runs only: remove it from a stack with protectData"
-            )
-        return self
+        Raises:
+            SettingsError: keys are unknown, or values wrong or at odds; it names each of them.
+        """
+        prefix = f"{config.name}:"
+        keys = {key.removeprefix(prefix) for key in CONFIG.get() if key.startswith(prefix)} | cls.all_keys()
+        return cls.parse({key: text for key in sorted(keys) if (text := config.get(key))}, prefix=prefix)
+
+    @classmethod
+    def parse(cls, texts: Mapping[str, str], *, prefix: str = "webhook-delivery:") -> Self:
+        """Validate configuration as Pulumi hands it over: text by key; lists as JSON.
+
+        Args:
+            texts: what is set, by key without its namespace.
+            prefix: the namespace, for messages.
+
+        Raises:
+            SettingsError: as `load`.
+        """
+        unknown = [key for key in texts if key not in cls.all_keys()]
+        faults = [_unknown(prefix, key, cls.all_keys()) for key in unknown]
+        try:
+            settings = cls.model_validate({key: texts[key] for key in texts if key not in unknown})
+        except ValidationError as error:
+            wrong = dict.fromkeys(str(fault["loc"][0]) for fault in error.errors())
+            faults += [_wrong(prefix, key, texts[key], cls.must_be(key)) for key in wrong]
+            raise SettingsError("\n".join(faults)) from error
+        faults += _conflicts(prefix, settings)
+        if faults:
+            raise SettingsError("\n".join(faults))
+        return settings
+
+    @classmethod
+    def all_keys(cls) -> set[str]:
+        """Every configuration key, without its namespace."""
+        return {to_camel(name) for name in cls.model_fields}
+
+    @classmethod
+    def must_be(cls, key: str) -> str:
+        """What the value of a key must be, and what it is for."""
+        return next(
+            field.description or "" for name, field in cls.model_fields.items() if to_camel(name) == key
+        )
 
     @property
     def worker_timeout_seconds(self) -> int:
-        """The worker function's timeout: a whole attempt and what surrounds it."""
-        return self.webhook_timeout_seconds + WORKER_RESERVE_SECONDS
+        """How long one run of the worker may take."""
+        return self.webhook_timeout_seconds + _WORKER_RESERVE_SECONDS
 
     @property
-    def max_receive_count(self) -> int:
-        """The receives of one message: the first attempt and its retries."""
+    def max_attempts(self) -> int:
+        """The first attempt and its retries."""
         return len(self.retry_delays_seconds) + 1
 
-    @classmethod
-    def load(cls, config: Mapping[str, str]) -> Self:
-        """Read the configuration of a stack.
-
-        Args:
-            config: the stack's configuration as Pulumi has it, `namespace:key` to text. Keys of other
-                namespaces are left alone.
-
-        Raises:
-            ConfigurationError: naming every key that is unknown or wrong, its value and what would be right.
-        """
-        prefix = f"{NAMESPACE}:"
-        own = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
-        try:
-            return cls.model_validate({key: _parsed(key, text) for key, text in own.items() if text != ""})
-        except ValidationError as error:
-            faults = (_explain(fault, own) for fault in error.errors(include_url=False))
-            raise ConfigurationError("\n".join(faults)) from error
-
-    @classmethod
-    def keys(cls) -> list[str]:
-        """Every configuration key, without its namespace."""
-        return [to_camel(name) for name in cls.model_fields]
+    @property
+    def retry_span_seconds(self) -> int:
+        """How long all attempts at one event take at the most, unless its receiver asks for longer waits."""
+        waits = round(sum(self.retry_delays_seconds) * _JITTER)
+        return waits + self.max_attempts * self.worker_timeout_seconds
 
 
-def _fault(message: str) -> PydanticCustomError:
-    # The text may hold braces, which would be taken for placeholders.
-    return PydanticCustomError("setting", "{message}", {"message": message})
+def _unknown(prefix: str, key: str, keys: set[str]) -> str:
+    nearest = difflib.get_close_matches(key, sorted(keys), n=1, cutoff=0)[0]
+    return (
+        f"{prefix}{key} is not a configuration key; the nearest one is {prefix}{nearest}. "
+        f"Remove it by `pulumi config rm {prefix}{key}`."
+    )
 
 
-def _parsed(key: str, text: str) -> Any:
-    """Lists and objects are JSON in Pulumi's configuration; everything else is converted from text."""
-    if key not in (to_camel("retry_delays_seconds"), "requeue"):
-        return text
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text  # refused by its type, with the text as the value
+def _wrong(prefix: str, key: str, text: str, must_be: str) -> str:
+    return (
+        f"{prefix}{key} is {text!r}, but must be {must_be}. "
+        f"Set it by `pulumi config set`, or return to the default by `pulumi config rm {prefix}{key}`."
+    )
 
 
-def _explain(fault: ErrorDetails, own: Mapping[str, str]) -> str:
-    if not fault["loc"]:
-        return f"{NAMESPACE}: {fault['msg']}"
-    key = str(fault["loc"][0])
-    if fault["type"] == "extra_forbidden":
-        return f"{NAMESPACE}:{key} is not a setting{_nearest(key)}. Known: {', '.join(Settings.keys())}"
-    return f"{NAMESPACE}:{key} = {own[key]!r}: {fault['msg']}. Correct it: pulumi config set {key} VALUE"
-
-
-def _nearest(key: str) -> str:
-    near = difflib.get_close_matches(key, Settings.keys(), n=1)
-    return f", did you mean {near[0]}?" if near else ""
+def _conflicts(prefix: str, settings: Settings) -> Iterator[str]:
+    domain, zone = settings.domain_name, settings.hosted_zone_name
+    if bool(domain) != bool(zone):
+        given, missing = ("domainName", "hostedZoneName") if domain else ("hostedZoneName", "domainName")
+        yield (
+            f"{prefix}{given} is {domain or zone!r}, but {prefix}{missing} is not set: "
+            "set both for a domain of your own, or neither."
+        )
+    elif domain != zone and not domain.endswith(f".{zone}"):
+        yield (
+            f"{prefix}domainName is {domain!r}, which is not in {prefix}hostedZoneName {zone!r}: "
+            f"give the zone that holds it, or a name that ends in .{zone}."
+        )
+    if settings.allow_private_targets and settings.protect_data:
+        yield (
+            f"{prefix}allowPrivateTargets is 'true' on a stack whose {prefix}protectData is 'true': private "
+            f"targets are for local runs. Remove it by `pulumi config rm {prefix}allowPrivateTargets`."
+        )
+    if settings.retry_span_seconds >= settings.event_retention_days * _DAY_SECONDS:
+        yield (
+            f"{prefix}retryDelaysSeconds are {list(settings.retry_delays_seconds)}, up to "
+            f"{settings.retry_span_seconds} seconds in all, but {prefix}eventRetentionDays is "
+            f"{settings.event_retention_days}: shorten the delays or keep events longer."
+        )

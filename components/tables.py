@@ -1,4 +1,4 @@
-"""The two tables: who may send, and what was sent."""
+"""The tables: who may send events and where they go, and the events themselves."""
 
 from dataclasses import dataclass
 
@@ -10,52 +10,54 @@ from handlers import schema
 
 @dataclass(frozen=True, kw_only=True)
 class TablesArgs:
-    """Settings of the tables.
+    """How the tables are kept.
 
     Attributes:
-        protect: keep the data from being deleted, by Pulumi and by DynamoDB.
+        protect_data: refuse to delete them, by AWS and by Pulumi, and leave them when the stack is destroyed.
     """
 
-    protect: bool
+    protect_data: bool
 
 
 class Tables(pulumi.ComponentResource):
-    """Produces the tables `TenantApiKeys` and `Events`, billed by request, encrypted, recoverable."""
+    """`TenantApiKeys` and `Events`: two DynamoDB tables, billed by request."""
 
     tenants: aws.dynamodb.Table
     events: aws.dynamodb.Table
 
     def __init__(self, name: str, args: TablesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("webhooks:index:Tables", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self, protect=args.protect)
+        table_opts = pulumi.ResourceOptions(
+            parent=self, protect=args.protect_data, retain_on_delete=args.protect_data
+        )
         self.tenants = aws.dynamodb.Table(
-            f"{name}-TenantApiKeys",
+            f"{name}-tenant-api-keys",
             billing_mode="PAY_PER_REQUEST",
             hash_key=schema.API_KEY,
-            attributes=[_text(schema.API_KEY), _text(schema.TENANT_ID)],
+            attributes=[{"name": schema.API_KEY, "type": "S"}, {"name": schema.TENANT_ID, "type": "S"}],
             global_secondary_indexes=[
                 {
                     "name": schema.TENANT_ID_INDEX,
-                    "hash_key": schema.TENANT_ID,
+                    "key_schemas": [{"attribute_name": schema.TENANT_ID, "key_type": "HASH"}],
                     "projection_type": "ALL",
                 }
             ],
-            deletion_protection_enabled=args.protect,
             point_in_time_recovery={"enabled": True},
             server_side_encryption={"enabled": True},
-            opts=child,
+            deletion_protection_enabled=args.protect_data,
+            opts=table_opts,
         )
         self.events = aws.dynamodb.Table(
-            f"{name}-Events",
+            f"{name}-events",
             billing_mode="PAY_PER_REQUEST",
             hash_key=schema.TENANT_ID,
             range_key=schema.EVENT_ID,
             attributes=[
-                _text(schema.TENANT_ID),
-                _text(schema.EVENT_ID),
-                _text(schema.STATUS),
+                {"name": schema.TENANT_ID, "type": "S"},
+                {"name": schema.EVENT_ID, "type": "S"},
+                {"name": schema.STATUS, "type": "S"},
                 {"name": schema.SHARD, "type": "N"},
-                _text(schema.CREATED_AT),
+                {"name": schema.CREATED_AT, "type": "S"},
             ],
             global_secondary_indexes=[
                 {
@@ -69,21 +71,19 @@ class Tables(pulumi.ComponentResource):
                 }
             ],
             ttl={"attribute_name": schema.EXPIRES_AT, "enabled": True},
-            deletion_protection_enabled=args.protect,
             point_in_time_recovery={"enabled": True},
             server_side_encryption={"enabled": True},
-            opts=child,
+            deletion_protection_enabled=args.protect_data,
+            opts=table_opts,
         )
         self.register_outputs({"tenants": self.tenants.name, "events": self.events.name})
 
+    @property
     def tenant_id_index_arn(self) -> pulumi.Output[str]:
-        """The ARN of the index that finds a tenant's rows."""
-        return pulumi.Output.concat(self.tenants.arn, f"/index/{schema.TENANT_ID_INDEX}")
+        """The index that finds a tenant's rows."""
+        return pulumi.Output.concat(self.tenants.arn, "/index/", schema.TENANT_ID_INDEX)
 
+    @property
     def status_index_arn(self) -> pulumi.Output[str]:
-        """The ARN of the index of what is owed or failed."""
-        return pulumi.Output.concat(self.events.arn, f"/index/{schema.STATUS_INDEX}")
-
-
-def _text(name: str) -> aws.dynamodb.TableAttributeArgsDict:
-    return {"name": name, "type": "S"}
+        """The index that finds the events that are owed or failed."""
+        return pulumi.Output.concat(self.events.arn, "/index/", schema.STATUS_INDEX)

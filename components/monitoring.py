@@ -1,0 +1,151 @@
+"""What an operator watches: alarms, who is told, and a dashboard."""
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from components.dashboard import Watched, dashboard_body
+from components.metrics import Metric, api_metric, function_metric, queue_metric
+from components.permission import deny_without_tls, policy
+
+# Of about 120,000 that a standard queue holds in flight; events that wait for their retry count.
+_IN_FLIGHT_LIMIT = 80_000
+_PERIOD_SECONDS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringArgs:
+    """What is watched, and who is told.
+
+    Attributes:
+        oldest_message_seconds: an event that is owed for longer than this raises an alarm.
+        alarm_email: where alarms are sent; nowhere when empty.
+    """
+
+    watched: Watched
+    oldest_message_seconds: int
+    alarm_email: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Alarm:
+    label: str
+    why: str
+    metric: Metric
+    above: float
+
+
+class Monitoring(pulumi.ComponentResource):
+    """Alarms, a dashboard and, with an address, a topic that sends the alarms to it."""
+
+    dashboard_url: pulumi.Output[str]
+
+    def __init__(self, name: str, args: MonitoringArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("webhooks:index:Monitoring", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        notified = [self._topic(name, args.alarm_email)] if args.alarm_email else []
+        for alarm in _alarms(args):
+            aws.cloudwatch.MetricAlarm(
+                f"{name}-{alarm.label}",
+                alarm_description=alarm.why,
+                namespace=alarm.metric.namespace,
+                metric_name=alarm.metric.name,
+                dimensions=alarm.metric.dimensions,
+                statistic=alarm.metric.statistic,
+                comparison_operator="GreaterThanThreshold",
+                threshold=alarm.above,
+                period=_PERIOD_SECONDS,
+                evaluation_periods=1,
+                treat_missing_data="notBreaching",
+                alarm_actions=notified,
+                ok_actions=notified,
+                opts=child,
+            )
+        region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
+        dashboard = aws.cloudwatch.Dashboard(
+            f"{name}-dashboard",
+            dashboard_name=name,
+            dashboard_body=dashboard_body(args.watched, region),
+            opts=child,
+        )
+        self.dashboard_url = pulumi.Output.format(
+            "https://{0}.console.aws.amazon.com/cloudwatch/home?region={0}#dashboards/dashboard/{1}",
+            region,
+            dashboard.dashboard_name,
+        )
+        self.register_outputs({"dashboard_url": self.dashboard_url})
+
+    def _topic(self, name: str, email: str) -> pulumi.Output[str]:
+        child = pulumi.ResourceOptions(parent=self)
+        topic = aws.sns.Topic(f"{name}-alarms", opts=child)
+        account = aws.get_caller_identity_output(opts=pulumi.InvokeOutputOptions(parent=self)).account_id
+        aws.sns.TopicPolicy(
+            f"{name}-alarms-policy",
+            arn=topic.arn,
+            policy=policy(
+                [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                        "Action": "sns:Publish",
+                        "Resource": topic.arn,
+                        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+                    },
+                    deny_without_tls("sns:Publish", topic.arn),
+                ]
+            ),
+            opts=child,
+        )
+        aws.sns.TopicSubscription(
+            f"{name}-alarms-email", topic=topic.arn, protocol="email", endpoint=email, opts=child
+        )
+        return topic.arn
+
+
+def _alarms(args: MonitoringArgs) -> list[_Alarm]:
+    watched = args.watched
+    return [
+        _Alarm(
+            label="dlq-not-empty",
+            why="Events failed for good: look at them by `python -m ops events list`, then requeue them.",
+            metric=queue_metric(watched.dlq_name, "ApproximateNumberOfMessagesVisible"),
+            above=0,
+        ),
+        _Alarm(
+            label="oldest-event",
+            why="An event is owed for longer than all its retries take: the worker does not keep up.",
+            metric=queue_metric(watched.queue_name, "ApproximateAgeOfOldestMessage"),
+            above=args.oldest_message_seconds,
+        ),
+        _Alarm(
+            label="in-flight",
+            why="The queue stops handing out messages at about 120,000 in flight, waiting retries included.",
+            metric=queue_metric(watched.queue_name, "ApproximateNumberOfMessagesNotVisible"),
+            above=_IN_FLIGHT_LIMIT,
+        ),
+        _Alarm(
+            label="worker-errors",
+            why="Invocations of the worker failed: receives are used up without attempts. Look at its logs.",
+            metric=function_metric(watched.worker_name, "Errors"),
+            above=0,
+        ),
+        _Alarm(
+            label="worker-throttles",
+            why="The worker was throttled: raise the account's limit or lower workerMaximumConcurrency.",
+            metric=function_metric(watched.worker_name, "Throttles"),
+            above=0,
+        ),
+        _Alarm(
+            label="ingest-errors",
+            why="Invocations of ingest failed, and producers got no answer of ours. Look at its logs.",
+            metric=function_metric(watched.ingest_name, "Errors"),
+            above=0,
+        ),
+        _Alarm(
+            label="api-5xx",
+            why="Producers were answered with a server error: events were not accepted.",
+            metric=api_metric(watched.api_id, "5xx"),
+            above=0,
+        ),
+    ]

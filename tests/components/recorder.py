@@ -1,0 +1,222 @@
+"""Runs a Pulumi program in this process and records every resource that it registers."""
+
+import asyncio
+import os
+import runpy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs
+
+PROJECT = "webhook-delivery"
+ROOT = Path(__file__).resolve().parents[2]
+REGION = "us-east-1"
+ACCOUNT = "000000000000"
+
+Program = Callable[[], None]
+
+
+class RecordingError(AssertionError):
+    """A program registered something that no engine would accept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """A resource as the program registered it; numbers are floats, unknown values `rpc.UNKNOWN`."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    custom: bool
+    inputs: Mapping[str, Any]
+    dependencies: frozenset[str]
+    secret_inputs: frozenset[str]
+    protect: bool
+    retain_on_delete: bool
+
+
+@dataclass(kw_only=True)
+class Recording:
+    """What a program registered, by URN, and what it exported."""
+
+    resources: dict[str, Registered] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    component_outputs: dict[str, int] = field(default_factory=dict)
+
+    def of_type(self, type_: str) -> list[Registered]:
+        return [resource for resource in self.resources.values() if resource.type == type_]
+
+    def one(self, type_: str, name: str = "") -> Registered:
+        """The only resource of this type whose name ends so."""
+        (found,) = [resource for resource in self.of_type(type_) if resource.name.endswith(name)]
+        return found
+
+    def components(self) -> list[Registered]:
+        return [resource for resource in self.resources.values() if not resource.custom]
+
+
+def main_program() -> None:
+    """What `pulumi up` runs."""
+    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
+
+
+def record(
+    program: Program = main_program,
+    *,
+    config: Mapping[str, str] | None = None,
+    stack: str = "dev",
+    preview: bool = False,
+) -> Recording:
+    """Run a program under a recording monitor.
+
+    Args:
+        program: registers resources; the whole program by default.
+        config: keys without a namespace are the project's.
+        stack: the stack's name.
+        preview: leave every output that only a deployment knows unknown.
+    """
+    # An Output formatted as text by mistake is an error rather than a warning inside the text.
+    os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
+    full = {key if ":" in key else f"{PROJECT}:{key}": value for key, value in (config or {}).items()}
+    settings.reset_options(
+        project=PROJECT, stack=stack, organization="org", root_directory=str(ROOT), preview=preview
+    )
+    pulumi.runtime.set_all_config(full, [])
+    cloud = _Cloud(preview=preview)
+    monitor = _Monitor(cloud)
+
+    async def run() -> None:
+        mocks.set_mocks(
+            cloud, project=PROJECT, stack=stack, preview=preview, monitor=monitor, organization="org"
+        )
+        settings.set_root_resource(None)  # run_in_stack makes its own
+        await pulumi.runtime.run_in_stack(program)
+
+    try:
+        asyncio.run(run())
+    finally:
+        pulumi.runtime.set_all_config({}, [])
+    return monitor.recording
+
+
+class _Monitor(MockMonitor):
+    def __init__(self, cloud: "_Cloud") -> None:
+        super().__init__(cloud)
+        self.recording = Recording()
+
+    def RegisterResource(self, request: Any) -> Any:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if urn in self.recording.resources:
+            raise RecordingError(f"{urn} is registered twice")
+        raw = rpc.deserialize_properties(request.object, keep_unknowns=True)
+        inputs = _plain(raw)
+        _require_archives(urn, inputs)
+        if request.type != "pulumi:pulumi:Stack":
+            self.recording.resources[urn] = Registered(
+                urn=urn,
+                type=request.type,
+                name=request.name,
+                parent=request.parent,
+                custom=request.custom,
+                inputs=inputs,
+                dependencies=frozenset(request.dependencies),
+                secret_inputs=frozenset(key for key, value in raw.items() if _holds_secret(value)),
+                protect=request.protect,
+                retain_on_delete=request.retainOnDelete,
+            )
+        return super().RegisterResource(request)
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:
+        outputs = _plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
+        if "pulumi:pulumi:Stack::" in request.urn:
+            self.recording.outputs.update(outputs)
+        else:
+            count = self.recording.component_outputs.get(request.urn, 0)
+            self.recording.component_outputs[request.urn] = count + 1
+        return super().RegisterResourceOutputs(request)
+
+
+class _Cloud(pulumi.runtime.Mocks):
+    """Answers as AWS would: an id for every resource, and the properties that AWS makes up."""
+
+    def __init__(self, *, preview: bool) -> None:
+        self._preview = preview
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if not args.custom:
+            return "", {}
+        made_up = _made_up(args.typ, args.name, args.inputs)
+        if self._preview:
+            return None, args.inputs | dict.fromkeys(made_up, rpc.UNKNOWN)
+        return f"{args.name}-id", made_up | args.inputs
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        answers: dict[str, dict[str, Any]] = {
+            "aws:index/getRegion:getRegion": {"region": REGION, "id": REGION},
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
+            "aws:route53/getZone:getZone": {"zoneId": "Z0", "name": args.args.get("name")},
+        }
+        return answers[args.token], []
+
+
+def _made_up(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """What AWS adds to a resource of this type."""
+    service, kind = type_.split(":")[1].split("/")
+    arn = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}/{name}"
+    made_up: dict[str, Any] = {"arn": arn, "name": f"{name}-1a2b3c4"}
+    match type_:
+        case "aws:sqs/queue:Queue":
+            made_up["url"] = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}-1a2b3c4"
+        case "aws:lambda/function:Function":
+            made_up["invokeArn"] = f"arn:aws:apigateway:{REGION}:lambda:path/functions/{arn}/invocations"
+        case "aws:lambda/invocation:Invocation":
+            made_up["result"] = '{"requeued": 3}'
+        case "aws:apigatewayv2/api:Api":
+            made_up["apiEndpoint"] = f"https://{name}.execute-api.{REGION}.amazonaws.com"
+            made_up["executionArn"] = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{name}"
+        case "aws:acm/certificate:Certificate":
+            made_up["domainValidationOptions"] = [
+                {
+                    "domainName": inputs["domainName"],
+                    "resourceRecordName": f"_proof.{inputs['domainName']}",
+                    "resourceRecordType": "CNAME",
+                    "resourceRecordValue": "_proof.acm-validations.aws",
+                }
+            ]
+        case "aws:route53/record:Record":
+            made_up["fqdn"] = inputs.get("name")
+        case "aws:apigatewayv2/domainName:DomainName":
+            made_up["domainNameConfiguration"] = inputs["domainNameConfiguration"] | {
+                "targetDomainName": "d-1.execute-api.amazonaws.com",
+                "hostedZoneId": "Z1",
+            }
+        case _:
+            pass
+    return made_up
+
+
+def _require_archives(urn: str, value: Any) -> None:
+    if isinstance(value, pulumi.FileArchive) and not Path(value.path).is_dir():
+        raise RecordingError(f"{urn} has the archive {value.path}, which is not a folder")
+    for child in value.values() if isinstance(value, dict) else ():
+        _require_archives(urn, child)
+
+
+def _holds_secret(value: Any) -> bool:
+    if rpc.is_rpc_secret(value):
+        return True
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(_holds_secret, children))
+
+
+def _plain(value: Any) -> Any:
+    if rpc.is_rpc_secret(value):
+        return _plain(rpc.unwrap_rpc_secret(value))
+    if isinstance(value, dict):
+        return {key: _plain(child) for key, child in value.items()}
+    return [_plain(child) for child in value] if isinstance(value, list) else value
