@@ -25,8 +25,12 @@ demo: $(STAMP)  ## Run the whole system on this machine and show deliveries, ret
 run: $(STAMP)  ## Run the local stack in the foreground until Ctrl-C
 	$(BIN)/python -m local up
 
-test: $(STAMP)  ## Run all tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## Run all tests, with branch coverage of components and handlers
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov
+
+bench: $(STAMP)  ## Print the figures that the documentation quotes
+	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m bundles
 
 check: $(STAMP)  ## Format check, lint and strict type check
 	$(BIN)/ruff format --check .
