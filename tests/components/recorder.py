@@ -109,7 +109,7 @@ class _Monitor(MockMonitor):
         super().__init__(cloud)
         self.recording = Recording()
 
-    def RegisterResource(self, request: Any) -> Any:
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         urn = self.make_urn(request.parent, request.type, request.name)
         if urn in self.recording.resources:
             raise RecordingError(f"{urn} is registered twice")
@@ -131,7 +131,7 @@ class _Monitor(MockMonitor):
             )
         return super().RegisterResource(request)
 
-    def RegisterResourceOutputs(self, request: Any) -> Any:
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
         outputs = _plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
         if "pulumi:pulumi:Stack::" in request.urn:
             self.recording.outputs.update(outputs)
@@ -153,7 +153,7 @@ class _Cloud(pulumi.runtime.Mocks):
         made_up = _made_up(args.typ, args.name, args.inputs)
         if self._preview:
             return None, args.inputs | dict.fromkeys(made_up, rpc.UNKNOWN)
-        return f"{args.name}-id", made_up | args.inputs
+        return f"{args.name}-id", args.inputs | made_up
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         answers: dict[str, dict[str, Any]] = {
@@ -168,7 +168,7 @@ def _made_up(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]
     """What AWS adds to a resource of this type."""
     service, kind = type_.split(":")[1].split("/")
     arn = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}/{name}"
-    made_up: dict[str, Any] = {"arn": arn, "name": f"{name}-1a2b3c4"}
+    made_up: dict[str, Any] = {"arn": arn, "name": inputs.get("name", f"{name}-1a2b3c4")}
     match type_:
         case "aws:sqs/queue:Queue":
             made_up["url"] = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}-1a2b3c4"

@@ -1,0 +1,239 @@
+"""What holds for every resource of the program, in every configuration."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from components.functions import Functions
+from handlers.environment import IngestEnvironment, RequeueEnvironment, WorkerEnvironment
+from tests.components.recorder import Recording, Registered
+
+CONTRACT_OUTPUTS = {
+    "endpoint_url",
+    "events_url",
+    "tenant_table_name",
+    "events_table_name",
+    "queue_url",
+    "dlq_url",
+    "ingest_function_name",
+    "worker_function_name",
+    "requeue_function_name",
+    "dashboard_url",
+}
+TABLE = "aws:dynamodb/table:Table"
+QUEUE = "aws:sqs/queue:Queue"
+QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
+FUNCTION = "aws:lambda/function:Function"
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
+ROLE = "aws:iam/role:Role"
+ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
+
+
+def statements(resource: Registered, property_: str = "policy") -> list[dict[str, Any]]:
+    return json.loads(resource.inputs[property_])["Statement"]
+
+
+def allowed(recording: Recording) -> Iterator[dict[str, Any]]:
+    for policy in recording.of_type(ROLE_POLICY):
+        for statement in statements(policy):
+            assert statement["Effect"] == "Allow"
+            yield statement
+
+
+def test_every_resource_is_the_child_of_a_component_whose_name_begins_its_own(recording: Recording):
+    components = {component.urn: component for component in recording.components()}
+    assert components
+    for resource in recording.resources.values():
+        parent = components.get(resource.parent)
+        if resource.type == "webhooks:index:WebhookDelivery":
+            assert "pulumi:pulumi:Stack" in resource.parent
+        else:
+            assert parent is not None, f"{resource.urn} has no component for a parent"
+            assert resource.name.startswith(f"{parent.name}-")
+
+
+def test_every_component_registers_its_outputs_once_and_takes_none_as_inputs(recording: Recording):
+    for component in recording.components():
+        assert component.type.startswith("webhooks:index:")
+        assert recording.component_outputs[component.urn] == 1
+        assert not component.inputs
+
+
+def test_the_stack_exports_exactly_what_the_contract_names(recording: Recording):
+    asked_for = {"requeue_result"} if recording.of_type("aws:lambda/invocation:Invocation") else set()
+    assert set(recording.outputs) == CONTRACT_OUTPUTS | asked_for
+    assert all(recording.outputs.values())
+
+
+def test_nothing_the_program_declares_is_a_secret_that_its_state_would_hold(recording: Recording):
+    assert not any(resource.secret_inputs for resource in recording.resources.values())
+    assert "whsec_" not in json.dumps(recording.outputs)
+
+
+def test_every_log_group_forgets_and_every_function_writes_to_its_own(recording: Recording):
+    groups = recording.of_type(LOG_GROUP)
+    assert len(groups) == 4
+    assert all(group.inputs["retentionInDays"] > 0 for group in groups)
+    for function in recording.of_type(FUNCTION):
+        own = function.name.removesuffix("-function") + "-logs"
+        assert function.inputs["loggingConfig"]["logGroup"].startswith(own)
+
+
+def test_every_table_and_queue_is_encrypted_and_every_table_can_be_restored(recording: Recording):
+    tables, queues = recording.of_type(TABLE), recording.of_type(QUEUE)
+    assert (len(tables), len(queues)) == (2, 2)
+    for table in tables:
+        assert table.inputs["serverSideEncryption"] == {"enabled": True}
+        assert table.inputs["pointInTimeRecovery"] == {"enabled": True}
+        assert table.inputs["billingMode"] == "PAY_PER_REQUEST"
+    assert all(queue.inputs["sqsManagedSseEnabled"] for queue in queues)
+
+
+def test_every_queue_refuses_connections_without_tls(recording: Recording):
+    for queue in recording.of_type(QUEUE):
+        policy = recording.one(QUEUE_POLICY, f"{queue.name.rpartition('-')[2]}-policy")
+        (statement,) = statements(policy)
+        assert statement["Effect"] == "Deny"
+        assert statement["Resource"].endswith(queue.name)
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        assert policy.inputs["queueUrl"].endswith(f"{queue.name}-1a2b3c4")
+
+
+def test_no_permission_has_a_wildcard_but_for_the_streams_of_a_log_group(recording: Recording):
+    for statement in allowed(recording):
+        writes_logs = statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
+        resource = statement["Resource"].removesuffix(":*") if writes_logs else statement["Resource"]
+        assert "*" not in resource
+        assert not any("*" in action for action in statement["Action"])
+        assert "Principal" not in statement
+
+
+def test_every_function_has_a_role_and_a_policy_of_its_own_that_only_lambda_may_take(recording: Recording):
+    functions, roles, policies = map(recording.of_type, (FUNCTION, ROLE, ROLE_POLICY))
+    assert len(functions) == len(roles) == len(policies) == 3
+    assert len({function.inputs["role"] for function in functions}) == 3
+    assert len({policy.inputs["role"] for policy in policies}) == 3
+    for role in roles:
+        assert statements(role, "assumeRolePolicy") == [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ]
+
+
+def test_every_function_has_its_permissions_before_it_can_be_invoked(recording: Recording):
+    for function in recording.of_type(FUNCTION):
+        policy = recording.one(ROLE_POLICY, function.name.removesuffix("-function") + "-policy")
+        assert policy.urn in function.dependencies
+
+
+def test_every_function_runs_python_3_13_on_arm64_without_layers(recording: Recording):
+    for function in recording.of_type(FUNCTION):
+        assert function.inputs["runtime"] == "python3.13"
+        assert function.inputs["architectures"] == ["arm64"]
+        assert "layers" not in function.inputs
+        assert function.inputs["timeout"] <= 900
+
+
+@pytest.mark.parametrize(
+    ("function", "model"),
+    [
+        (Functions.ingest, IngestEnvironment),
+        (Functions.worker, WorkerEnvironment),
+        (Functions.requeue, RequeueEnvironment),
+    ],
+)
+def test_every_function_can_load_the_environment_that_it_is_given(
+    recording: Recording, function: Any, model: type[IngestEnvironment]
+):
+    name = function.__name__
+    declared = recording.one(FUNCTION, f"-{name}-function").inputs
+    loaded = model.load(declared["environment"]["variables"])
+    assert declared["handler"] == f"handlers.{name}.handler"
+    assert loaded.tenant_table_name == recording.outputs["tenant_table_name"]
+    assert loaded.queue_url == recording.outputs["queue_url"]
+
+
+def test_a_message_stays_hidden_for_six_times_the_worker_s_timeout(recording: Recording):
+    worker = recording.one(FUNCTION, "-worker-function").inputs
+    queue = recording.one(QUEUE, "-queue").inputs
+    assert queue["visibilityTimeoutSeconds"] == 6 * worker["timeout"]
+    webhook_timeout = json.loads(worker["environment"]["variables"]["WEBHOOK_TIMEOUT_SECONDS"])
+    assert worker["timeout"] == webhook_timeout + 15
+
+
+def test_a_message_is_handed_out_once_more_than_there_are_retries(recording: Recording):
+    worker = recording.one(FUNCTION, "-worker-function").inputs
+    delays = json.loads(worker["environment"]["variables"]["RETRY_DELAYS_SECONDS"])
+    redrive = json.loads(recording.one(QUEUE, "-queue").inputs["redrivePolicy"])
+    assert redrive["maxReceiveCount"] == len(delays) + 1
+    assert redrive["deadLetterTargetArn"].endswith("-dlq")
+
+
+def test_messages_last_for_two_weeks_and_only_the_queue_may_fill_the_dlq(recording: Recording):
+    for queue in recording.of_type(QUEUE):
+        assert queue.inputs["messageRetentionSeconds"] == 14 * 24 * 3600
+    allow = recording.one("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy").inputs
+    policy = json.loads(allow["redriveAllowPolicy"])
+    assert policy["redrivePermission"] == "byQueue"
+    assert [arn.rpartition("-")[2] for arn in policy["sourceQueueArns"]] == ["queue"]
+    assert allow["queueUrl"] == recording.outputs["dlq_url"]
+
+
+def test_the_worker_takes_batches_at_once_and_reports_each_failure(recording: Recording):
+    mapping = recording.one(MAPPING).inputs
+    assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["maximumBatchingWindowInSeconds"] == 0
+    assert 1 <= mapping["batchSize"] <= 10
+    assert 2 <= mapping["scalingConfig"]["maximumConcurrency"] <= 1000
+    assert mapping["eventSourceArn"].endswith("-queue")
+    assert mapping["functionName"].endswith("-worker-function")
+    assert not any(
+        "reservedConcurrentExecutions" in function.inputs for function in recording.of_type(FUNCTION)
+    )
+
+
+def test_every_permission_to_invoke_names_who_may(recording: Recording):
+    permissions = recording.of_type("aws:lambda/permission:Permission")
+    assert permissions
+    api = recording.one("aws:apigatewayv2/api:Api")
+    for permission in permissions:
+        assert permission.inputs["sourceArn"].endswith(f":{api.name}/*")
+        assert permission.inputs["principal"] == "apigateway.amazonaws.com"
+
+
+def test_every_request_goes_to_ingest_under_both_throttling_limits(recording: Recording):
+    integration = recording.one("aws:apigatewayv2/integration:Integration")
+    assert "-ingest-function" in integration.inputs["integrationUri"]
+    assert integration.inputs["payloadFormatVersion"] == "2.0"
+    routes = recording.of_type("aws:apigatewayv2/route:Route")
+    assert {route.inputs["routeKey"] for route in routes} == {"POST /v1/events", "$default"}
+    assert {route.inputs["target"] for route in routes} == {f"integrations/{integration.name}-id"}
+    stage = recording.one("aws:apigatewayv2/stage:Stage").inputs
+    assert stage["name"] == "$default"
+    assert stage["autoDeploy"] is True
+    assert stage["defaultRouteSettings"]["throttlingRateLimit"] > 0
+    assert stage["defaultRouteSettings"]["throttlingBurstLimit"] > 0
+
+
+def test_the_access_log_is_json_and_holds_no_header_body_or_query(recording: Recording):
+    log = recording.one("aws:apigatewayv2/stage:Stage").inputs["accessLogSettings"]
+    assert log["destinationArn"].endswith("-access-logs")
+    variables = set(json.loads(log["format"]).values())
+    assert "$context.status" in variables
+    assert all(variable.startswith("$context.") for variable in variables)
+    assert not any(word in log["format"].lower() for word in ("header", "authorizer", "body", "query"))
+
+
+def test_a_preview_registers_the_same_resources_though_nothing_is_known_yet(
+    deployed_and_previewed: tuple[Recording, Recording],
+):
+    deployed, previewed = deployed_and_previewed
+    assert set(previewed.resources) == set(deployed.resources)
+    assert set(previewed.outputs) == set(deployed.outputs)
+    assert None not in previewed.outputs.values()

@@ -1,0 +1,289 @@
+"""What the program declares in each configuration."""
+
+import json
+from typing import Any
+
+import pytest
+
+from handlers import schema
+from tests.components.recorder import ACCOUNT, REGION, Recording, Registered
+from tests.components.test_contracts import (
+    FUNCTION,
+    LOG_GROUP,
+    MAPPING,
+    QUEUE,
+    ROLE_POLICY,
+    TABLE,
+    statements,
+)
+
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+API = "aws:apigatewayv2/api:Api"
+INVOCATION = "aws:lambda/invocation:Invocation"
+DLQ_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue/webhooks-dev-delivery-dlq"
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue/webhooks-dev-delivery-queue"
+EVENTS_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/webhooks-dev-tables-events"
+TENANTS_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/webhooks-dev-tables-tenant-api-keys"
+TENANT_INDEX_ARN = f"{TENANTS_ARN}/index/{schema.TENANT_ID_INDEX}"
+STATUS_INDEX_ARN = f"{EVENTS_ARN}/index/{schema.STATUS_INDEX}"
+READ_QUEUE = {
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:GetQueueAttributes",
+}
+SECRETS = {schema.WEBHOOK_SECRET, schema.PREVIOUS_WEBHOOK_SECRET}
+
+
+def permissions(recording: Recording, function: str) -> dict[str, set[str]]:
+    """What a function may do, by resource, but for writing its logs."""
+    policy = recording.one(ROLE_POLICY, f"-{function}-policy")
+    return {
+        statement["Resource"]: set(statement["Action"])
+        for statement in statements(policy)
+        if not statement["Action"][0].startswith("logs:")
+    }
+
+
+def condition(recording: Recording, function: str, resource: str) -> dict[str, Any] | None:
+    policy = recording.one(ROLE_POLICY, f"-{function}-policy")
+    (found,) = [
+        statement.get("Condition") for statement in statements(policy) if statement["Resource"] == resource
+    ]
+    return found
+
+
+def alarm(recording: Recording, label: str) -> Registered:
+    return recording.one(ALARM, f"-monitoring-{label}")
+
+
+def test_ingest_may_look_up_a_key_store_an_event_and_queue_it(dev: Recording):
+    assert permissions(dev, "ingest") == {
+        TENANTS_ARN: {"dynamodb:GetItem"},
+        EVENTS_ARN: {"dynamodb:PutItem"},
+        QUEUE_ARN: {"sqs:SendMessage"},
+    }
+
+
+def test_the_worker_may_read_its_queue_the_events_and_the_tenants_by_their_index(dev: Recording):
+    assert permissions(dev, "worker") == {
+        QUEUE_ARN: READ_QUEUE,
+        EVENTS_ARN: {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
+        TENANT_INDEX_ARN: {"dynamodb:Query"},
+    }
+
+
+def test_requeue_alone_touches_the_dlq(dev: Recording):
+    assert permissions(dev, "requeue") == {
+        DLQ_ARN: READ_QUEUE,
+        QUEUE_ARN: {"sqs:SendMessage"},
+        EVENTS_ARN: {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
+        STATUS_INDEX_ARN: {"dynamodb:Query"},
+        TENANT_INDEX_ARN: {"dynamodb:Query"},
+    }
+    assert DLQ_ARN not in permissions(dev, "ingest") | permissions(dev, "worker")
+
+
+@pytest.mark.parametrize(
+    ("function", "resource", "attributes"),
+    [
+        (
+            "ingest",
+            TENANTS_ARN,
+            {schema.API_KEY, schema.TENANT_ID, schema.TARGET_URL, schema.STATE},
+        ),
+        ("requeue", TENANT_INDEX_ARN, {schema.TENANT_ID, schema.TARGET_URL}),
+    ],
+)
+def test_ingest_and_requeue_must_name_what_they_read_of_a_tenant_and_may_not_name_a_secret(
+    dev: Recording, function: str, resource: str, attributes: set[str]
+):
+    limits = condition(dev, function, resource)
+    assert limits is not None
+    readable = set(limits["ForAllValues:StringEquals"]["dynamodb:Attributes"])
+    assert readable == attributes
+    assert not readable & SECRETS
+    assert limits["Null"] == {"dynamodb:Attributes": "false"}
+    assert limits["StringEqualsIfExists"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+
+
+def test_the_events_table_is_keyed_by_tenant_and_event_and_forgets(dev: Recording):
+    events = dev.one(TABLE, "-events").inputs
+    assert (events["hashKey"], events["rangeKey"]) == ("tenantId", "eventId")
+    assert events["ttl"] == {"attributeName": "expiresAt", "enabled": True}
+    (index,) = events["globalSecondaryIndexes"]
+    assert (index["name"], index["projectionType"]) == ("status-index", "KEYS_ONLY")
+    assert [(key["attributeName"], key["keyType"]) for key in index["keySchemas"]] == [
+        ("status", "HASH"),
+        ("shard", "HASH"),
+        ("createdAt", "RANGE"),
+    ]
+
+
+def test_the_tenants_table_is_keyed_by_api_key_and_found_by_tenant(dev: Recording):
+    tenants = dev.one(TABLE, "-tenant-api-keys").inputs
+    assert tenants["hashKey"] == "apiKey"
+    assert "rangeKey" not in tenants
+    (index,) = tenants["globalSecondaryIndexes"]
+    assert (index["name"], index["projectionType"]) == ("tenantId-index", "ALL")
+    assert index["keySchemas"] == [{"attributeName": "tenantId", "keyType": "HASH"}]
+
+
+@pytest.mark.parametrize("label", ["-events", "-tenant-api-keys"])
+def test_tables_declare_just_the_attributes_that_are_keys(dev: Recording, label: str):
+    table = dev.one(TABLE, label).inputs
+    (index,) = table["globalSecondaryIndexes"]
+    keys = {table["hashKey"], table.get("rangeKey", table["hashKey"])}
+    keys |= {key["attributeName"] for key in index["keySchemas"]}
+    assert {attribute["name"] for attribute in table["attributes"]} == keys
+
+
+def test_protected_data_is_guarded_by_aws_and_by_pulumi(prod: Recording):
+    for table in prod.of_type(TABLE):
+        assert table.inputs["deletionProtectionEnabled"] is True
+        assert table.protect
+        assert table.retain_on_delete
+
+
+def test_a_stack_for_trying_out_can_be_destroyed(dev: Recording):
+    assert not any(resource.protect or resource.retain_on_delete for resource in dev.resources.values())
+    assert not any(table.inputs["deletionProtectionEnabled"] for table in dev.of_type(TABLE))
+
+
+def test_without_a_domain_the_api_answers_at_its_own_address(dev: Recording):
+    api = dev.one(API)
+    assert api.inputs["disableExecuteApiEndpoint"] is False
+    assert dev.outputs["endpoint_url"] == f"https://{api.name}.execute-api.{REGION}.amazonaws.com"
+    assert dev.outputs["events_url"] == dev.outputs["endpoint_url"] + "/v1/events"
+    assert not dev.of_type("webhooks:index:CustomDomain")
+
+
+def test_with_a_domain_the_api_answers_there_alone_by_tls_1_2(prod: Recording):
+    assert prod.outputs["endpoint_url"] == "https://hooks.vincentchan.cloud"
+    assert prod.outputs["events_url"] == "https://hooks.vincentchan.cloud/v1/events"
+    assert prod.one(API).inputs["disableExecuteApiEndpoint"] is True
+    domain = prod.one("aws:apigatewayv2/domainName:DomainName").inputs
+    assert domain["domainName"] == "hooks.vincentchan.cloud"
+    assert domain["domainNameConfiguration"]["securityPolicy"] == "TLS_1_2"
+    mapping = prod.one("aws:apigatewayv2/apiMapping:ApiMapping").inputs
+    assert mapping["stage"] == "$default"
+    assert mapping["domainName"] == "hooks.vincentchan.cloud"
+
+
+def test_the_certificate_is_validated_by_dns_before_the_domain_uses_it(prod: Recording):
+    certificate = prod.one("aws:acm/certificate:Certificate")
+    assert certificate.inputs["validationMethod"] == "DNS"
+    record = prod.one("aws:route53/record:Record", "-validation-record")
+    assert record.inputs["name"] == "_proof.hooks.vincentchan.cloud"
+    assert record.inputs["type"] == "CNAME"
+    validation = prod.one("aws:acm/certificateValidation:CertificateValidation")
+    assert validation.inputs["validationRecordFqdns"] == [record.inputs["name"]]
+    assert validation.urn in prod.one("aws:apigatewayv2/domainName:DomainName").dependencies
+
+
+def test_the_zone_points_the_domain_at_the_api(prod: Recording):
+    record = prod.one("aws:route53/record:Record", "-alias").inputs
+    assert (record["zoneId"], record["name"], record["type"]) == ("Z0", "hooks.vincentchan.cloud", "A")
+    (alias,) = record["aliases"]
+    assert alias["name"] == "d-1.execute-api.amazonaws.com"
+    assert alias["zoneId"] == "Z1"
+
+
+def test_requeue_runs_only_when_it_is_asked_for(dev: Recording, requeue_asked_for: Recording):
+    assert not dev.of_type(INVOCATION)
+    invocation = requeue_asked_for.one(INVOCATION)
+    text = '{"since": "2026-11-01T00:00:00Z"}'
+    assert invocation.inputs["functionName"] == requeue_asked_for.outputs["requeue_function_name"]
+    assert invocation.inputs["input"] == text
+    assert invocation.inputs["triggers"] == {"requeue": text}
+    assert requeue_asked_for.outputs["requeue_result"] == {"requeued": 3}
+
+
+def test_every_alarm_is_there_without_an_address_and_tells_nobody(dev: Recording):
+    assert {alarm.name.removeprefix("webhooks-dev-monitoring-") for alarm in dev.of_type(ALARM)} == {
+        "dlq-not-empty",
+        "oldest-event",
+        "in-flight",
+        "worker-errors",
+        "worker-throttles",
+        "ingest-errors",
+        "api-5xx",
+    }
+    assert not any(alarm.inputs["alarmActions"] for alarm in dev.of_type(ALARM))
+    assert not dev.of_type("aws:sns/topic:Topic")
+
+
+def test_with_an_address_every_alarm_is_sent_to_it(with_alarm_email: Recording):
+    topic = with_alarm_email.one("aws:sns/topic:Topic")
+    subscription = with_alarm_email.one("aws:sns/topicSubscription:TopicSubscription").inputs
+    assert (subscription["protocol"], subscription["endpoint"]) == ("email", "ops@vincentchan.cloud")
+    for alarm_ in with_alarm_email.of_type(ALARM):
+        assert [arn.rpartition("/")[2] for arn in alarm_.inputs["alarmActions"]] == [topic.name]
+        assert alarm_.inputs["okActions"] == alarm_.inputs["alarmActions"]
+
+
+def test_only_cloudwatch_of_this_account_may_publish_to_the_topic(with_alarm_email: Recording):
+    policy = with_alarm_email.one("aws:sns/topicPolicy:TopicPolicy")
+    allow, deny = statements(policy)
+    assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_alarms_watch_what_their_names_say(dev: Recording):
+    watched = {
+        label: (alarm(dev, label).inputs["metricName"], alarm(dev, label).inputs["dimensions"])
+        for label in ("dlq-not-empty", "oldest-event", "in-flight", "worker-errors", "api-5xx")
+    }
+    queue = {"QueueName": "webhooks-dev-delivery-queue-1a2b3c4"}
+    assert watched == {
+        "dlq-not-empty": (
+            "ApproximateNumberOfMessagesVisible",
+            {"QueueName": "webhooks-dev-delivery-dlq-1a2b3c4"},
+        ),
+        "oldest-event": ("ApproximateAgeOfOldestMessage", queue),
+        "in-flight": ("ApproximateNumberOfMessagesNotVisible", queue),
+        "worker-errors": ("Errors", {"FunctionName": dev.outputs["worker_function_name"]}),
+        "api-5xx": ("5xx", {"ApiId": f"{dev.one(API).name}-id"}),
+    }
+    assert alarm(dev, "in-flight").inputs["threshold"] == 80_000
+
+
+def test_an_event_that_only_waits_for_its_retries_raises_no_alarm(dev: Recording, other_values: Recording):
+    longest_wait = (60 + 120 + 240 + 480 + 960) * 1.1
+    assert alarm(dev, "oldest-event").inputs["threshold"] > longest_wait
+    assert (
+        alarm(other_values, "oldest-event").inputs["threshold"]
+        < alarm(dev, "oldest-event").inputs["threshold"]
+    )
+
+
+def test_the_dashboard_shows_the_way_of_an_event_and_its_address_is_an_output(dev: Recording):
+    dashboard = dev.one("aws:cloudwatch/dashboard:Dashboard").inputs
+    name = dashboard["dashboardName"]
+    assert dev.outputs["dashboard_url"] == (
+        f"https://{REGION}.console.aws.amazon.com/cloudwatch/home?region={REGION}#dashboards/dashboard/{name}"
+    )
+    widgets = json.loads(dashboard["dashboardBody"])["widgets"]
+    namespaces = {metric[0] for widget in widgets for metric in widget["properties"]["metrics"]}
+    assert namespaces == {"AWS/ApiGateway", "AWS/SQS", "AWS/Lambda", "AWS/DynamoDB"}
+    places = [(widget["x"], widget["y"]) for widget in widgets]
+    assert len(set(places)) == len(places)
+    assert all(widget["x"] + widget["width"] <= 24 for widget in widgets)
+
+
+def test_every_setting_reaches_the_resource_that_it_is_for(other_values: Recording):
+    worker = other_values.one(FUNCTION, "-worker-function").inputs
+    ingest = other_values.one(FUNCTION, "-ingest-function").inputs["environment"]["variables"]
+    requeue = other_values.one(FUNCTION, "-requeue-function").inputs["environment"]["variables"]
+    mapping = other_values.one(MAPPING).inputs
+    assert worker["timeout"] == 22
+    assert worker["environment"]["variables"]["WEBHOOK_TIMEOUT_SECONDS"] == "7"
+    assert worker["environment"]["variables"]["RETRY_DELAYS_SECONDS"] == "[1, 2]"
+    assert worker["environment"]["variables"]["ALLOW_PRIVATE_TARGETS"] == "false"
+    assert other_values.one(QUEUE, "-queue").inputs["visibilityTimeoutSeconds"] == 132
+    assert json.loads(other_values.one(QUEUE, "-queue").inputs["redrivePolicy"])["maxReceiveCount"] == 3
+    assert (ingest["EVENT_RETENTION_DAYS"], ingest["STATUS_INDEX_SHARDS"]) == ("3", "4")
+    assert requeue["STATUS_INDEX_SHARDS"] == "4"
+    assert (mapping["batchSize"], mapping["scalingConfig"]) == (5, {"maximumConcurrency": 6})
+    assert {group.inputs["retentionInDays"] for group in other_values.of_type(LOG_GROUP)} == {14}
