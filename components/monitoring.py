@@ -108,7 +108,7 @@ def _alarms(args: MonitoringArgs) -> list[_Alarm]:
     return [
         _Alarm(
             label="dlq-not-empty",
-            why="Events failed for good: ask their receivers, then send them again by `python -m ops requeue`.",
+            why="Events failed for good: ask the receivers, then send them again by `python -m ops requeue`.",
             metric=queue_metric(watched.dlq_name, "ApproximateNumberOfMessagesVisible"),
             above=0,
         ),
