@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 import pulumi
-from pulumi.runtime.config import CONFIG
+from pulumi.runtime.config import CONFIG, get_config_env
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -123,7 +123,10 @@ class Settings(BaseModel):
             SettingsError: keys are unknown, or values wrong or at odds; it names each of them.
         """
         prefix = f"{config.name}:"
-        keys = {key.removeprefix(prefix) for key in CONFIG.get() if key.startswith(prefix)} | cls.all_keys()
+        # The SDK only reads keys that are asked for: one that nobody knows would go unseen. The engine hands
+        # them over in the environment, the SDK's own setters in CONFIG.
+        given = get_config_env().keys() | CONFIG.get().keys()
+        keys = {key.removeprefix(prefix) for key in given if key.startswith(prefix)} | cls.all_keys()
         return cls.parse({key: text for key in sorted(keys) if (text := config.get(key))}, prefix=prefix)
 
     @classmethod

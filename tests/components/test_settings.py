@@ -247,3 +247,30 @@ def test_the_dev_stack_has_no_domain():
 def test_log_retention_is_any_that_cloudwatch_allows():
     for days in LOG_RETENTION_DAYS:
         assert Settings.parse({"logRetentionDays": str(days)}).log_retention_days == days
+
+
+def test_an_unknown_key_is_seen_as_the_engine_hands_it_over(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PULUMI_CONFIG", '{"webhook-delivery:retryDelays": "[1]", "aws:region": "us-east-1"}')
+
+    with pytest.raises(SettingsError, match="webhook-delivery:retryDelays is not a configuration key"):
+        Settings.load(pulumi.Config("webhook-delivery"))
+
+
+def test_the_readme_lists_every_key_with_its_default():
+    rows = {
+        cells[1].strip("` "): cells[2].strip("` ")
+        for line in (ROOT / "README.md").read_text().splitlines()
+        if line.startswith("| `") and len(cells := line.split("|")) == 5
+    }
+
+    defaults = {
+        to_camel(name): "" if field.default == "" else _as_written(field.default)
+        for name, field in Settings.model_fields.items()
+    }
+    assert {key: rows.get(key) for key in defaults} == defaults
+
+
+def _as_written(default: Any) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
+    return str(list(default)) if isinstance(default, tuple) else str(default)
