@@ -1,0 +1,96 @@
+"""The emulator's process: ministack behind the guard, with a clock of its own for the queues.
+
+Run as `python -m local.emulator FD PORT PRIVATE [READY_FILE]` by `local.launcher`, which holds the other end
+of standard input. When that end closes, however the launcher ended, this process stops and leaves nothing.
+"""
+
+import asyncio
+import importlib
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypercorn.config import Config
+
+from local.clock import ShiftedTime
+from local.guard import Guard
+
+_GRACE_SECONDS = 0.5
+
+
+def main(fd: int, port: int, private: Path, ready_file: Path | None) -> None:
+    """Serve on a listening socket until told to stop.
+
+    Args:
+        fd: the listening socket.
+        port: its port.
+        private: the folder for all temporary files, removed at the end.
+        ready_file: removed at the end as well.
+    """
+    os.umask(0o077)
+    try:
+        asyncio.run(_serve(fd, port))
+    finally:
+        _end_workers()
+        if ready_file:
+            ready_file.unlink(missing_ok=True)
+        shutil.rmtree(private, ignore_errors=True)
+        # Threads of the emulator that wait for something would hold the process.
+        os._exit(0)
+
+
+async def _serve(fd: int, port: int) -> None:
+    config = Config()
+    config.bind = [f"fd://{fd}"]
+    config.loglevel = "WARNING"
+    config.graceful_timeout = _GRACE_SECONDS
+    config.keep_alive_timeout = 75
+    # The emulator's modules and the framework that serves them have types of their own, or none.
+    ministack = importlib.import_module("ministack.app")
+    importlib.import_module("ministack.core.hypercorn_compat").install()
+    guard: Any = Guard(ministack.app, port=port, advance=_queue_clock())
+    serve_app: Any = importlib.import_module("hypercorn.asyncio").serve
+    await serve_app(guard, config, shutdown_trigger=_stop_requested().wait)
+
+
+def _queue_clock() -> Callable[[float], float]:
+    """Give the queues a clock of their own, and the means to advance it."""
+    sqs: Any = importlib.import_module("ministack.services.sqs")
+    clock = sqs.time = ShiftedTime()
+
+    def advance(seconds: float) -> float:
+        clock.advanced_seconds += seconds
+        sqs.esm_wake.set()  # the poller of the event source mapping looks at once
+        return clock.advanced_seconds
+
+    return advance
+
+
+def _stop_requested() -> asyncio.Event:
+    """Set by SIGTERM, or when the launcher's end of standard input closes."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+
+    def watch() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=watch, daemon=True).start()
+    return stop
+
+
+def _end_workers() -> None:
+    """End every process of this one's group but itself: the Lambda workers, whatever they are doing."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(os.getpgrp(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    _, _fd, _port, _private, *_ready = sys.argv
+    main(int(_fd), int(_port), Path(_private), Path(_ready[0]) if _ready else None)

@@ -1,0 +1,192 @@
+"""A receiver of webhooks on loopback, as a customer would write one: it verifies by the public libraries."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+import standardwebhooks
+import stripe
+
+from local.environment import HOST
+
+STRIPE = "stripe"
+STANDARD_WEBHOOKS = "standardwebhooks"
+
+Answer = Callable[[int], int]
+"""The HTTP status for an attempt at one event, by its number from 1."""
+
+
+def accepts(_attempt: int) -> int:
+    """Take every delivery."""
+    return 200
+
+
+def refuses(_attempt: int) -> int:
+    """Take none."""
+    return 500
+
+
+def accepts_after(failures: int) -> Answer:
+    """Fail so many times, then take it."""
+    return lambda attempt: refuses(attempt) if attempt <= failures else accepts(attempt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One request that came in.
+
+    Attributes:
+        event_id: as in the header `webhook-id`.
+        attempt: how many requests for this event there were, this one included.
+        at: when it came, by the receiver's clock, in seconds since the epoch.
+        verified_by: the libraries that took its signature.
+        status: what it was answered with.
+    """
+
+    event_id: str
+    type: str
+    attempt: int
+    at: float
+    verified_by: frozenset[str]
+    status: int
+    body: bytes
+
+    @property
+    def verified(self) -> bool:
+        """Whether both libraries took its signature."""
+        return self.verified_by == {STRIPE, STANDARD_WEBHOOKS}
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was answered with 200."""
+        return self.status == accepts(self.attempt)
+
+
+class Receiver:
+    """Listens on a free port of 127.0.0.1 while its context lasts."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        answers: Mapping[str, Answer] | None = None,
+        on_delivery: Callable[[Delivery], None] | None = None,
+    ) -> None:
+        """Answer by script.
+
+        Args:
+            clock: tells when a delivery came.
+            answers: how events are answered, by their type; events of other types are taken.
+            on_delivery: told of each delivery, in the thread that serves it, before it is answered.
+        """
+        self.clock = clock
+        self._answers = dict(answers or {})
+        self._on_delivery = on_delivery
+        self._lock = threading.Lock()
+        self._deliveries: list[Delivery] = []
+        self._secret: str | None = None
+        self._server = _Server((HOST, 0), _Handler)
+        self._server.receiver = self
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start listening."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{HOST}:{self._server.server_address[1]}/webhooks"
+
+    def trust(self, webhook_secret: str) -> None:
+        """Verify by this secret from now on; without one, nothing is verified."""
+        self._secret = webhook_secret
+
+    def answer(self, event_type: str, how: Answer) -> None:
+        """Answer events of this type so from now on."""
+        with self._lock:
+            self._answers[event_type] = how
+
+    def deliveries(self, event_id: str | None = None) -> list[Delivery]:
+        """What came in so far, for one event or for all, in order."""
+        with self._lock:
+            return [delivery for delivery in self._deliveries if event_id in (None, delivery.event_id)]
+
+    def receive(self, headers: Mapping[str, str], body: bytes) -> int:
+        """Verify and record a request, and say how to answer it."""
+        at = self.clock()
+        event_id, event_type = headers.get("webhook-id", ""), _type_of(body)
+        verified_by = verify(headers, body, self._secret) if self._secret else frozenset[str]()
+        with self._lock:
+            attempt = 1 + sum(delivery.event_id == event_id for delivery in self._deliveries)
+            delivery = Delivery(
+                event_id=event_id,
+                type=event_type,
+                attempt=attempt,
+                at=at,
+                verified_by=verified_by,
+                status=self._answers.get(event_type, accepts)(attempt),
+                body=body,
+            )
+            self._deliveries.append(delivery)
+        if self._on_delivery:
+            self._on_delivery(delivery)
+        return delivery.status
+
+
+def verify(headers: Mapping[str, str], body: bytes, webhook_secret: str) -> frozenset[str]:
+    """Which of the libraries `stripe` and `standardwebhooks`, as published, take a request's signature."""
+    verified_by: set[str] = set()
+    try:
+        stripe.Webhook.construct_event(body, headers.get("stripe-signature", ""), webhook_secret)  # pyright: ignore[reportUnknownMemberType] - untyped there
+        verified_by.add(STRIPE)
+    except (ValueError, stripe.SignatureVerificationError):
+        pass
+    try:
+        standardwebhooks.Webhook(webhook_secret).verify(body, dict(headers))
+        verified_by.add(STANDARD_WEBHOOKS)
+    except (ValueError, standardwebhooks.WebhookVerificationError):
+        pass
+    return frozenset(verified_by)
+
+
+def _type_of(body: bytes) -> str:
+    try:
+        document: Any = json.loads(body)
+    except ValueError:
+        return ""
+    return str(document.get("type", "")) if isinstance(document, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - JSON
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    receiver: Receiver
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    server: _Server  # pyright: ignore[reportIncompatibleVariableOverride] - the one that starts it
+
+    def do_POST(self) -> None:  # noqa: N802 - http.server's interface
+        body = self.rfile.read(int(self.headers.get("content-length", "0")))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.send_response(self.server.receiver.receive(headers, body))
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        """Write nothing: whoever runs the receiver is told by `on_delivery`."""

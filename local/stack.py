@@ -1,0 +1,199 @@
+"""The whole stack on this machine: the emulator, the program deployed into it, and what one does with both."""
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+import requests
+
+from handlers.domain.event_store import EventStore
+from handlers.domain.events import Event, EventKey
+from handlers.domain.tenants import NewTenant, TenantStore, new_api_key
+from local.aws import Aws
+from local.control import QueueClock
+from local.errors import LocalStackError
+from local.launcher import Emulator, running_emulator
+from local.resources.functions import invoke
+
+LOCAL_CONFIG: Mapping[str, Any] = MappingProxyType({"allowPrivateTargets": True, "bundleTarget": "host"})
+"""All that differs from a deployed stack."""
+
+_ANSWER_SECONDS = 35  # the ingest function's own limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuedMessage:
+    """A message as it lies in a queue; looking at it does not receive it.
+
+    Attributes:
+        visible_at: when it is handed out next, in whole seconds by the queues' clock, rounded down.
+        receive_count: how often it was handed out.
+    """
+
+    body: str
+    visible_at: int
+    receive_count: int
+    group_id: str | None
+
+    @property
+    def event_id(self) -> str:
+        """The event that the message names."""
+        return json.loads(self.body)["eventId"]
+
+
+class LocalStack:
+    """A running stack while its context lasts.
+
+    Attributes:
+        outputs: the stack's outputs; the URLs among them can be reached on this machine.
+        url: answers for AWS (`aws_endpoint_url`) and for the HTTP API.
+        aws: clients for its resources.
+        clock: the queues' clock.
+    """
+
+    outputs: Mapping[str, Any]
+    url: str
+    aws: Aws
+    clock: QueueClock
+
+    def __init__(
+        self, *, config: Mapping[str, Any] | None = None, port: int = 0, ready_file: Path | None = None
+    ) -> None:
+        """Prepare a stack.
+
+        Args:
+            config: stack configuration by key, without namespace, over `LOCAL_CONFIG`.
+            port: where to answer on 127.0.0.1; 0 for a free one.
+            ready_file: a file that goes when the stack goes, even if this process is killed.
+        """
+        self._config = {**LOCAL_CONFIG, **(config or {})}
+        self._port = port
+        self._ready_file = ready_file
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start the emulator, deploy the program, and return once everything answers.
+
+        Raises:
+            ProgramError: the program refused the configuration.
+            LocalStackError: the stack cannot be started; the message says why.
+        """
+        with ExitStack() as starting:
+            self.emulator = starting.enter_context(
+                running_emulator(port=self._port, ready_file=self._ready_file)
+            )
+            self.url = self.emulator.url
+            self.aws, self.clock = Aws(self.url), QueueClock(self.url)
+            self.outputs = _reachable(_deploy(self.aws, self._config), self.url)
+            self._wait_until_it_answers()
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Stop everything and leave nothing behind."""
+        self._running.close()
+
+    def create_tenant(self, tenant_id: str, target_url: str) -> NewTenant:
+        """Create a tenant with an API key and a webhook secret. Raises as `TenantStore.create`."""
+        tenants = TenantStore(self.aws.dynamodb, self.outputs["tenant_table_name"])
+        return tenants.create(tenant_id=tenant_id, target_url=target_url, now=datetime.now(UTC))
+
+    def post_event(self, api_key: str, event_type: str, data: Mapping[str, Any]) -> str:
+        """Send an event as a producer does; gives its id.
+
+        Raises:
+            LocalStackError: it was not accepted.
+        """
+        answer = self.request("POST", api_key, json={"type": event_type, "data": data})
+        if answer.status_code != HTTPStatus.ACCEPTED:
+            raise LocalStackError(f"an event was not accepted: {answer.status_code}, {answer.text}")
+        return answer.json()["id"]
+
+    def request(self, method: str, api_key: str, **content: Any) -> requests.Response:
+        """A request to `events_url` with this key."""
+        with requests.Session() as session:
+            session.trust_env = False  # proxies are for other hosts
+            return session.request(
+                method,
+                self.outputs["events_url"],
+                headers={"Authorization": f"Bearer {api_key}"},
+                timeout=_ANSWER_SECONDS,
+                **content,
+            )
+
+    def event(self, tenant_id: str, event_id: str) -> Event | None:
+        """An event as the table has it."""
+        key = EventKey(tenant_id=tenant_id, event_id=event_id)
+        events = EventStore(self.aws.dynamodb, self.outputs["events_table_name"])
+        return events.read([key], bodies=False).events.get(key)
+
+    def requeue(self, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Invoke the requeue function; gives its report.
+
+        Raises:
+            LocalStackError: the function refused the request.
+        """
+        name = self.outputs["requeue_function_name"]
+        return json.loads(invoke(self.aws, name, json.dumps(request or {})))
+
+    def queued(self) -> list[QueuedMessage]:
+        """The messages of the delivery queue, those that wait for a retry included."""
+        return self._peek(self.outputs["queue_url"])
+
+    def dead_letters(self) -> list[QueuedMessage]:
+        """The messages of the dead-letter queue."""
+        return self._peek(self.outputs["dlq_url"])
+
+    def _peek(self, queue_url: str) -> list[QueuedMessage]:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.get(
+                f"{self.url}/_ministack/sqs/messages", params={"QueueUrl": queue_url}, timeout=_ANSWER_SECONDS
+            )
+        answer.raise_for_status()
+        return [
+            QueuedMessage(
+                body=message["Body"],
+                visible_at=message["VisibleAt"],
+                receive_count=message["ReceiveCount"],
+                group_id=message["MessageGroupId"],
+            )
+            for regions in answer.json()["messages"].values()
+            for queues in regions.values()
+            for messages in queues.values()
+            for message in messages
+        ]
+
+    def _wait_until_it_answers(self) -> None:
+        """One request and one empty batch: both functions have started, and ingest reads the table."""
+        with ThreadPoolExecutor() as pool:
+            batch = pool.submit(invoke, self.aws, self.outputs["worker_function_name"], '{"Records": []}')
+            answer = self.request("POST", new_api_key(), json={})
+            batch.result()
+        if answer.status_code != HTTPStatus.UNAUTHORIZED:
+            raise LocalStackError(
+                f"{self.outputs['events_url']} answers a request with an unknown key by {answer.status_code}, "
+                f"{answer.text}; the emulator's log:\n{self.emulator.log()}"
+            )
+
+    emulator: Emulator
+
+
+def _deploy(aws: Aws, config: Mapping[str, Any]) -> dict[str, Any]:
+    # Imported while the emulator starts: the SDK takes as long.
+    from local.program import deploy  # noqa: PLC0415
+
+    return deploy(aws, config)
+
+
+def _reachable(outputs: Mapping[str, Any], url: str) -> dict[str, Any]:
+    """The outputs with URLs that lead here: a domain of one's own leads to where it is deployed."""
+    endpoint_url, events_url = outputs["endpoint_url"], outputs["events_url"]
+    return {**outputs, "endpoint_url": url, "events_url": events_url.replace(endpoint_url, url, 1)}

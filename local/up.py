@@ -1,0 +1,110 @@
+"""The stack in the foreground, with a tenant and a receiver to try it by."""
+
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+
+from handlers.domain.tenants import NewTenant
+from local.errors import LocalStackError
+from local.receiver import Delivery, Receiver
+from local.stack import LocalStack
+
+DEMO_TENANT = "local-demo"
+
+
+def up(*, config: Mapping[str, Any], port: int, ready_file: Path | None) -> None:
+    """Run the stack until Ctrl-C or SIGTERM; leave nothing behind.
+
+    Args:
+        config: stack configuration by key, without namespace.
+        port: where to answer on 127.0.0.1; 0 for a free one.
+        ready_file: written once everything answers, removed at the end.
+
+    Raises:
+        ProgramError: the program refused the configuration.
+        LocalStackError: the stack could not be started, or did not stay.
+    """
+    if ready_file:
+        _make_way_for(ready_file)
+    with (
+        suppress(KeyboardInterrupt),
+        stopped_by_signals(),
+        Receiver(on_delivery=_tell) as receiver,
+        LocalStack(config=config, port=port, ready_file=ready_file) as stack,
+    ):
+        tenant = stack.create_tenant(DEMO_TENANT, receiver.url)
+        receiver.trust(tenant.webhook_secret)
+        with _readiness(ready_file, {**stack.outputs, "aws_endpoint_url": stack.url}):
+            _greet(stack, tenant, receiver)
+            stack.emulator.process.wait()
+            raise LocalStackError(f"the emulator ended by itself; its log:\n{stack.emulator.log()}")
+
+
+@contextmanager
+def stopped_by_signals() -> Generator[None]:
+    """SIGINT and SIGTERM raise KeyboardInterrupt, once: what stops is not interrupted again."""
+
+    def stop(*_signal: object) -> NoReturn:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _make_way_for(ready_file: Path) -> None:
+    """Remove what an earlier run may have left, so that nobody takes it for this one's."""
+    if not ready_file.absolute().parent.is_dir():
+        raise LocalStackError(f"--ready-file {ready_file}: its folder does not exist, create it first")
+    if ready_file.is_dir():
+        raise LocalStackError(f"--ready-file {ready_file} is a folder: name a file")
+    ready_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _readiness(ready_file: Path | None, outputs: Mapping[str, Any]) -> Generator[None]:
+    """The file is there, complete and for its owner alone, while the context lasts."""
+    if ready_file is None:
+        yield
+        return
+    fd, partial = tempfile.mkstemp(dir=ready_file.absolute().parent, prefix=f".{ready_file.name}.")
+    with os.fdopen(fd, "w") as file:
+        json.dump(outputs, file, indent=2)
+    Path(partial).replace(ready_file)
+    try:
+        yield
+    finally:
+        ready_file.unlink(missing_ok=True)
+
+
+def _greet(stack: LocalStack, tenant: NewTenant, receiver: Receiver) -> None:
+    body = json.dumps({"type": "order.created", "data": {"orderId": "o-1001", "total": 4250}})
+    typer.echo(f"Endpoint   {stack.outputs['endpoint_url']}")
+    typer.echo(f"Tenant     {tenant.tenant_id}, its events go to {receiver.url}, which is shown below")
+    typer.echo("\nSend an event:\n")
+    typer.echo(
+        f"curl -i -X POST {stack.outputs['events_url']} -H 'Authorization: Bearer {tenant.api_key}' "
+        f"-H 'Content-Type: application/json' -d '{body}'"
+    )
+    typer.echo("\nCtrl-C stops it.\n")
+
+
+def _tell(delivery: Delivery) -> None:
+    at = datetime.fromtimestamp(delivery.at, UTC).strftime("%H:%M:%S.%f")[:-3]
+    by = " and ".join(sorted(delivery.verified_by)) or "nobody"
+    typer.echo(
+        f"{at}  received {delivery.event_id} {delivery.type}, attempt {delivery.attempt}, verified by {by}"
+    )
