@@ -1,0 +1,154 @@
+"""Which stack the commands work on: its outputs, and clients that reach it."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from handlers.domain.event_store import EventStore
+from handlers.domain.tenants import TenantStore
+from ops.errors import InputError, OpsError
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.client import DynamoDBClient
+    from types_boto3_lambda.client import LambdaClient
+
+LOCAL_REGION = "us-east-1"
+_LOCAL_KEY = "test"
+# The requeue function may run for Lambda's longest, 900 s. A call that was cut off must not be made again.
+_INVOKE = Config(read_timeout=920, retries={"total_max_attempts": 1})
+
+Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
+
+
+class Outputs(BaseModel):
+    """The stack outputs that the commands need; the others are left alone."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    events_url: str
+    tenant_table_name: str
+    events_table_name: str
+    queue_url: str
+    requeue_function_name: str
+    aws_endpoint_url: str | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether this is the local stack: only its outputs name an endpoint."""
+        return self.aws_endpoint_url is not None
+
+    @property
+    def region(self) -> str:
+        """The region, which the queue's URL names: `https://sqs.<region>.amazonaws.com/...`."""
+        found = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com", self.queue_url)
+        return found.group(1) if found else LOCAL_REGION
+
+
+class Stack:
+    """Reaches one stack; nothing is read or connected to before a command asks for it."""
+
+    def __init__(self, read: Callable[[], str]) -> None:
+        """Work on the stack whose outputs `read` gives, as JSON text."""
+        self._read = read
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        """The stack's outputs.
+
+        Raises:
+            InputError: they are not JSON or lack one that is needed, which is named.
+        """
+        text = self._read()
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InputError(
+                f"the stack outputs are not JSON ({error}): give the file that `make run` or "
+                "`pulumi stack output --json` wrote"
+            ) from error
+        try:
+            return Outputs.model_validate(document)
+        except ValidationError as error:
+            missing = ", ".join(".".join(map(str, fault["loc"])) or "object" for fault in error.errors())
+            raise InputError(
+                f"the stack outputs lack {missing}: are they of a webhook-delivery stack?"
+            ) from error
+
+    @property
+    def tenants(self) -> TenantStore:
+        """The table of tenants."""
+        return TenantStore(self._dynamodb, self.outputs.tenant_table_name)
+
+    @property
+    def events(self) -> EventStore:
+        """The table of events."""
+        return EventStore(self._dynamodb, self.outputs.events_table_name)
+
+    @cached_property
+    def lambda_(self) -> "LambdaClient":
+        """Invokes functions."""
+        return self._client("lambda", _INVOKE)
+
+    @cached_property
+    def _dynamodb(self) -> "DynamoDBClient":
+        return self._client("dynamodb", Config())
+
+    def _client(self, service: str, config: Config) -> Any:
+        if self.outputs.local:
+            # The user's own credentials and settings have no business with the local stack.
+            session = boto3.Session(
+                aws_access_key_id=_LOCAL_KEY, aws_secret_access_key=_LOCAL_KEY, region_name=LOCAL_REGION
+            )
+        else:
+            session = boto3.Session(region_name=self.outputs.region)
+        return session.client(service, endpoint_url=self.outputs.aws_endpoint_url, config=config)  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType, reportUnknownVariableType] - stubs of two services
+
+
+def outputs_of_file(path: Path) -> str:
+    """The text of an outputs file; `-` is standard input.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if str(path) == "-":
+        return sys.stdin.read()
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise InputError(
+            f"--outputs {path}: {error.strerror}. `make run` prints where its file is"
+        ) from error
+
+
+def _run(command: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, fixed words
+
+
+def outputs_of_pulumi(stack: str | None, run: Run = _run) -> str:
+    """The text of `pulumi stack output --json`.
+
+    Raises:
+        OpsError: Pulumi is not installed, or refuses; its own words are passed on.
+    """
+    command = ["pulumi", "stack", "output", "--json", *(["--stack", stack] if stack else [])]
+    try:
+        done = run(command)
+    except FileNotFoundError as error:
+        raise OpsError(
+            "the Pulumi CLI is not installed: install it, or name a file by --outputs FILE"
+        ) from error
+    if done.returncode != 0:
+        raise OpsError(
+            f"`{' '.join(command)}` failed: {done.stderr.strip()}. "
+            "Log in and select a stack, or name a file by --outputs FILE"
+        )
+    return done.stdout

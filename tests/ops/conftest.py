@@ -1,0 +1,60 @@
+"""The command line against a stack in this process (moto), with its outputs in a file."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.__main__ import main
+from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE, Aws, aws, moto_clients
+
+__all__ = ["aws", "moto_clients"]
+
+
+@dataclass
+class Done:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.out)
+
+
+Ops = Callable[..., Done]
+
+
+@pytest.fixture
+def outputs(tmp_path: Path, aws: Aws) -> dict[str, str]:
+    """The outputs of a deployed stack."""
+    return {
+        "events_url": "http://127.0.0.1:1/v1/events",
+        "tenant_table_name": TENANT_TABLE,
+        "events_table_name": EVENTS_TABLE,
+        "queue_url": aws.queue_url,
+        "requeue_function_name": "requeue",
+    }
+
+
+@pytest.fixture
+def ops(capsys: pytest.CaptureFixture[str], tmp_path: Path, outputs: dict[str, str]) -> Ops:
+    def run(*arguments: str, outputs_file: Path | None = None) -> Done:
+        file = outputs_file or tmp_path / "outputs.json"
+        if outputs_file is None:
+            file.write_text(json.dumps(outputs))
+        return run_ops(capsys, ["--outputs", str(file), *arguments])
+
+    return run
+
+
+def run_ops(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> Done:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    captured = capsys.readouterr()
+    return Done(int(ended.value.code or 0), captured.out, captured.err)
