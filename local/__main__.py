@@ -11,7 +11,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="The whole system on this machine: the Pulumi program of this repository, run in an emulator of AWS.",
+    help="The whole system on this machine: the Pulumi program, run against an emulator of AWS.",
 )
 
 FAILED = 1

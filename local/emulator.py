@@ -11,7 +11,9 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from local.clock import ShiftedTime
 from local.guard import Guard
 
 _GRACE_SECONDS = 0.5
+_WORKERS_SECONDS = 2
 
 
 def main(fd: int, port: int, private: Path, ready_file: Path | None) -> None:
@@ -40,8 +43,8 @@ def main(fd: int, port: int, private: Path, ready_file: Path | None) -> None:
         if ready_file:
             ready_file.unlink(missing_ok=True)
         shutil.rmtree(private, ignore_errors=True)
-        # Threads of the emulator that wait for something would hold the process.
-        os._exit(0)
+        # Neither a worker that would not end nor a thread that waits for something holds the process.
+        os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 async def _serve(fd: int, port: int) -> None:
@@ -86,9 +89,14 @@ def _stop_requested() -> asyncio.Event:
 
 
 def _end_workers() -> None:
-    """End every process of this one's group but itself: the Lambda workers, whatever they are doing."""
+    """End every process of this one's group but itself, the Lambda workers, whatever they are doing."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(os.getpgrp(), signal.SIGTERM)
+    deadline = time.monotonic() + _WORKERS_SECONDS
+    with suppress(ChildProcessError):  # none is left
+        while time.monotonic() < deadline:
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                time.sleep(0.01)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,16 @@ REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
 HOST = "127.0.0.1"
 
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+_PASSED_ON = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "PYTHONDONTWRITEBYTECODE",
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+)
 
 
 def emulator_environment(environ: Mapping[str, str], *, private: Path, port: int) -> dict[str, str]:
@@ -24,7 +33,6 @@ def emulator_environment(environ: Mapping[str, str], *, private: Path, port: int
     return {name: environ[name] for name in _PASSED_ON if name in environ} | {
         "HOME": str(private),
         "TMPDIR": str(private),
-        "PYTHONDONTWRITEBYTECODE": "1",
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",

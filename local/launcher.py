@@ -43,38 +43,44 @@ class Emulator:
         """The end of what it wrote."""
         return _log_file(self.private).read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:].strip()
 
-    def answers(self) -> bool:
-        """Whether it answers.
+    def wait_until_it_answers(self) -> None:
+        """Return once it does.
 
         Raises:
-            LocalStackError: it never will, since it ended.
+            LocalStackError: it ended, or does not answer in time.
         """
+        try:
+            wait_for("an answer of the emulator", self._answers, seconds=START_SECONDS)
+        except DeadlineError as error:
+            raise LocalStackError(f"{error}; its log:\n{self.log()}") from error
+
+    def _answers(self) -> bool:
         if (code := self.process.poll()) is not None:
             raise LocalStackError(
                 f"the emulator ended with code {code} as it started; its log:\n{self.log()}"
             )
-        with suppress(requests.ConnectionError):
-            return _session().get(f"{self.url}/_ministack/health", timeout=START_SECONDS).ok
+        with suppress(requests.ConnectionError), requests.Session() as session:
+            session.trust_env = False  # proxies are for other hosts
+            return session.get(f"{self.url}/_ministack/health", timeout=START_SECONDS).ok
         return False
 
 
 @contextmanager
 def running_emulator(*, port: int = 0, ready_file: Path | None = None) -> Generator[Emulator]:
-    """An emulator that answers on 127.0.0.1, until the context ends.
+    """An emulator that answers on 127.0.0.1, soon and until the context ends.
 
     Args:
         port: where to answer; 0 for a free one.
         ready_file: removed by the emulator when it ends, should this process be killed before it can.
 
     Raises:
-        LocalStackError: the port is taken, or the emulator does not start.
+        LocalStackError: the port is taken.
     """
     private = Path(tempfile.mkdtemp(prefix="webhook-delivery-"))
     try:
         with _listen(port) as listener:
             emulator = _spawn(listener, private, ready_file)
         try:
-            _wait_until_it_answers(emulator)
             yield emulator
         finally:
             _end(emulator.process)
@@ -113,13 +119,6 @@ def _spawn(listener: socket.socket, private: Path, ready_file: Path | None) -> E
     return Emulator(url=f"http://{HOST}:{port}", process=process, private=private)
 
 
-def _wait_until_it_answers(emulator: Emulator) -> None:
-    try:
-        wait_for("an answer of the emulator", emulator.answers, seconds=START_SECONDS)
-    except DeadlineError as error:
-        raise LocalStackError(f"{error}; its log:\n{emulator.log()}") from error
-
-
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.stdin:
         process.stdin.close()
@@ -129,12 +128,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(STOP_SECONDS)
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # proxies are for other hosts
-    return session
 
 
 def _log_file(private: Path) -> Path:

@@ -15,6 +15,7 @@ from local.environment import HOST
 
 STRIPE = "stripe"
 STANDARD_WEBHOOKS = "standardwebhooks"
+LIBRARIES = frozenset({STRIPE, STANDARD_WEBHOOKS})
 
 Answer = Callable[[int], int]
 """The HTTP status for an attempt at one event, by its number from 1."""
@@ -58,7 +59,7 @@ class Delivery:
     @property
     def verified(self) -> bool:
         """Whether both libraries took its signature."""
-        return self.verified_by == {STRIPE, STANDARD_WEBHOOKS}
+        return self.verified_by == LIBRARIES
 
     @property
     def succeeded(self) -> bool:
@@ -181,12 +182,12 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride] - the one that starts it
 
-    def do_POST(self) -> None:  # noqa: N802 - http.server's interface
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", "0")))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.send_response(self.server.receiver.receive(headers, body))
         self.send_header("content-length", "0")
         self.end_headers()
 
-    def log_message(self, *_args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Write nothing: whoever runs the receiver is told by `on_delivery`."""

@@ -1,4 +1,4 @@
-"""The whole stack on this machine: the emulator, the program deployed into it, and what one does with both."""
+"""The whole stack on this machine: the emulator, and the program deployed into it."""
 
 import json
 from collections.abc import Mapping
@@ -59,6 +59,7 @@ class LocalStack:
     """
 
     outputs: Mapping[str, Any]
+    emulator: Emulator
     url: str
     aws: Aws
     clock: QueueClock
@@ -91,7 +92,7 @@ class LocalStack:
             )
             self.url = self.emulator.url
             self.aws, self.clock = Aws(self.url), QueueClock(self.url)
-            self.outputs = _reachable(_deploy(self.aws, self._config), self.url)
+            self.outputs = _reachable(_deploy(self.emulator, self.aws, self._config), self.url)
             self._wait_until_it_answers()
             self._running = starting.pop_all()
         return self
@@ -179,17 +180,18 @@ class LocalStack:
             batch.result()
         if answer.status_code != HTTPStatus.UNAUTHORIZED:
             raise LocalStackError(
-                f"{self.outputs['events_url']} answers a request with an unknown key by {answer.status_code}, "
-                f"{answer.text}; the emulator's log:\n{self.emulator.log()}"
+                f"{self.outputs['events_url']} answers a request with an unknown key by "
+                f"{answer.status_code}, {answer.text}; the emulator's log:\n{self.emulator.log()}"
             )
 
-    emulator: Emulator
 
+def _deploy(emulator: Emulator, aws: Aws, config: Mapping[str, Any]) -> dict[str, Any]:
+    # Imported while the emulator starts: the providers' SDK takes as long.
+    import pulumi_aws  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] - the program's own import is instant then
 
-def _deploy(aws: Aws, config: Mapping[str, Any]) -> dict[str, Any]:
-    # Imported while the emulator starts: the SDK takes as long.
     from local.program import deploy  # noqa: PLC0415
 
+    emulator.wait_until_it_answers()
     return deploy(aws, config)
 
 
