@@ -1,0 +1,120 @@
+"""How fast events go through the local stack, and whether each arrives exactly once.
+
+`python -m benchmarks.throughput` prints the figures that the documentation quotes. They are those of an
+emulator on one machine and say nothing of AWS; compare runs on the same machine only.
+"""
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+
+import requests
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from local.receiver import Receiver
+from local.stack import LocalStack
+from local.waiting import wait_for
+
+DRAIN_SECONDS = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """An event that was answered 202: when, and how long that took, in seconds."""
+
+    event_id: str
+    at: float
+    took: float
+
+
+class Producer:
+    """Sends events over connections that it keeps, one per thread."""
+
+    def __init__(self, events_url: str, api_key: str, parallel: int) -> None:
+        self._url = events_url
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["Authorization"] = f"Bearer {api_key}"
+        self._session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=parallel))
+
+    def send(self, number: int) -> Accepted:
+        """Send one event.
+
+        Raises:
+            RuntimeError: it was not accepted.
+        """
+        began = time.time()
+        event = {"type": "order.created", "data": {"orderId": number}}
+        answer = self._session.post(self._url, json=event, timeout=35)
+        ended = time.time()
+        if answer.status_code != HTTPStatus.ACCEPTED:
+            raise RuntimeError(f"event {number} was answered {answer.status_code}: {answer.text}")
+        return Accepted(event_id=answer.json()["id"], at=ended, took=ended - began)
+
+
+def main(
+    events: Annotated[int, typer.Option(min=2, help="How many events to send.")] = 1000,
+    parallel: Annotated[int, typer.Option(min=1, help="How many at the same time.")] = 8,
+    workers: Annotated[int, typer.Option(min=2, help="How many workers run at the same time.")] = 2,
+) -> None:
+    """Send events in parallel and wait for their deliveries; ends with 1 if one is lost or comes twice."""
+    # On AWS every worker is a machine of its own; here each is a process, and more of them than cores only
+    # start up in each other's way.
+    with Receiver() as receiver, LocalStack(config={"workerMaximumConcurrency": workers}) as stack:
+        tenant = stack.create_tenant("benchmark", receiver.url)
+        receiver.trust(tenant.webhook_secret)
+        producer = Producer(stack.outputs["events_url"], tenant.api_key, parallel)
+        began = time.time()
+        with ThreadPoolExecutor(parallel) as pool:
+            accepted = list(pool.map(producer.send, range(events)))
+        # What is left in the queue when all have arrived would be a second delivery in the making.
+        wait_for("an empty queue", lambda: not stack.queued(), seconds=DRAIN_SECONDS)
+        lasted = max(delivery.at for delivery in receiver.deliveries()) - began
+        title = f"{events} events, {parallel} in parallel, {workers} workers, on this machine"
+        raise typer.Exit(_report(title, accepted, receiver, lasted))
+
+
+def _report(title: str, accepted: Sequence[Accepted], receiver: Receiver, lasted: float) -> int:
+    deliveries = receiver.deliveries()
+    received = Counter(delivery.event_id for delivery in deliveries)
+    first = {delivery.event_id: delivery.at for delivery in reversed(deliveries)}
+    lost = sum(event.event_id not in received for event in accepted)
+    again = sum(count - 1 for count in received.values())
+    unverified = sum(not delivery.verified for delivery in deliveries)
+    # A delivery may come in before the producer has read its 202.
+    delays = [max(0.0, first[event.event_id] - event.at) for event in accepted if event.event_id in first]
+    table = Table(title=title)
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in {
+        "lost": str(lost),
+        "delivered more than once": str(again),
+        "not verified by both libraries": str(unverified),
+        "events per second, sent to received": f"{len(accepted) / lasted:.0f}",
+        "POST to 202, p50": _ms(statistics.median(event.took for event in accepted)),
+        "POST to 202, p99": _ms(_p99([event.took for event in accepted])),
+        "accepted to received, p50": _ms(statistics.median(delays)),
+        "accepted to received, p99": _ms(_p99(delays)),
+    }.items():
+        table.add_row(name, value)
+    Console().print(table)
+    return 1 if lost or again or unverified else 0
+
+
+def _p99(seconds: Sequence[float]) -> float:
+    return statistics.quantiles(seconds, n=100)[98]
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"
+
+
+if __name__ == "__main__":
+    typer.run(main)
