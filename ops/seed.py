@@ -55,7 +55,7 @@ def seed(
     content = read_seed(file)
     with told_plainly():
         created = list(_sow(stack, content, target_url))
-    show.result(created, as_json=as_json, title="Created: keys and secrets are shown this once")
+    show.results(created, as_json=as_json, title="Tenant created: shown this once")
 
 
 def read_seed(file: Path) -> Seed:

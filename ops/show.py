@@ -27,6 +27,15 @@ def result(document: Any, *, as_json: bool, title: str) -> None:
     Console().print(table)
 
 
+def results(documents: Sequence[Mapping[str, Any]], *, as_json: bool, title: str) -> None:
+    """Print objects that are too wide for one table: one JSON list, or a table for each."""
+    if as_json:
+        typer.echo(json.dumps(documents))
+        return
+    for document in documents:
+        result(document, as_json=False, title=title)
+
+
 def _rows_of_object(table: Table, document: Mapping[str, Any]) -> None:
     table.add_column("name")
     # What is copied from here must come out whole.
