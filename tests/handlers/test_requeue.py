@@ -1,13 +1,16 @@
 """Requeue: what failed is sent again, once, and what was delivered never is."""
 
 import json
-from datetime import timedelta
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from handlers import requeue
+from handlers.domain.event_store import EventStore
 from handlers.domain.events import Event, EventKey
 from handlers.domain.queue import Queue
 from handlers.domain.requeue import MAX_EVENT_IDS_SHOWN, RequeueInputError, Requeuer, RequeueRequest
@@ -115,6 +118,25 @@ def test_an_event_that_is_pending_with_a_message_in_the_dlq_is_sent_again(aws: A
 
     assert run(aws)["requeued"] == 1
     assert queued(aws) == ids(event)
+
+
+def test_an_event_that_the_index_still_calls_failed_is_not_sent_once_it_was_delivered(aws: Aws) -> None:
+    class Stale(EventStore):
+        def failed(self, *, shards: int) -> Iterator[tuple[EventKey, datetime]]:
+            found = list(super().failed(shards=shards))
+            for key, _ in found:
+                self.reset(key, from_statuses=["FAILED"], target_url=TARGET_URL)
+            aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+            yield from found
+
+    event = a_failed_event(aws, in_dlq=False)
+    behind = replace(requeuer(aws), events=Stale(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
+
+    report = behind.run(RequeueRequest(), ends_at=NEVER).document()
+
+    assert (report["requeued"], report["skipped"]) == (0, 1)
+    assert queued(aws) == []
+    assert aws.item(event)["status"] == "DELIVERED"
 
 
 def test_two_messages_of_one_event_send_it_once(aws: Aws) -> None:

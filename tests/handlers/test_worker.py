@@ -223,6 +223,16 @@ def test_a_malformed_message_is_left_untouched_beside_those_that_are_delivered(
     assert aws.item(event)["status"] == "DELIVERED"
 
 
+def test_a_batch_of_malformed_messages_alone_reads_nothing(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    client = FailingClient(aws.dynamodb)
+    malformed = Message(message_id="odd", receipt_handle="handle-odd", body="not JSON", receive_count=1)
+
+    assert dispatcher(aws, receivers, queue, dynamodb=client).settle([malformed]) == ["odd"]
+    assert client.calls == []
+
+
 def test_a_malformed_message_says_what_is_wrong_with_it() -> None:
     message = Message(message_id="odd", receipt_handle="h", body='{"tenantId": 7}', receive_count=1)
 
