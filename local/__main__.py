@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from local.errors import LocalStackError, ProgramError
+from local.signals import stopped_by_signals
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,6 +17,7 @@ app = typer.Typer(
 
 FAILED = 1
 REFUSED = 2
+INTERRUPTED = 130
 
 
 def _parse_config(settings: list[str]) -> dict[str, str]:
@@ -57,7 +59,10 @@ def demo() -> None:
     from local.demo import demonstrate  # noqa: PLC0415 - as above
 
     try:
-        held = demonstrate()
+        with stopped_by_signals():
+            held = demonstrate()
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
     except LocalStackError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from error

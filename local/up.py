@@ -2,19 +2,19 @@
 
 import json
 import os
-import signal
 import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 
 from handlers.domain.tenants import NewTenant
 from local.errors import LocalStackError
 from local.receiver import Delivery, Receiver
+from local.signals import stopped_by_signals
 from local.stack import LocalStack
 
 DEMO_TENANT = "local-demo"
@@ -46,23 +46,6 @@ def up(*, config: Mapping[str, Any], port: int, ready_file: Path | None) -> None
             _greet(stack, tenant, receiver)
             stack.emulator.process.wait()
             raise LocalStackError(f"the emulator ended by itself; its log:\n{stack.emulator.log()}")
-
-
-@contextmanager
-def stopped_by_signals() -> Generator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt, once: what stops is not interrupted again."""
-
-    def stop(*_signal: object) -> NoReturn:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _make_way_for(ready_file: Path) -> None:
