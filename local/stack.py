@@ -117,13 +117,16 @@ class LocalStack:
             raise LocalStackError(f"an event was not accepted: {answer.status_code}, {answer.text}")
         return answer.json()["id"]
 
-    def request(self, method: str, api_key: str, **content: Any) -> requests.Response:
-        """A request to `events_url` with this key."""
+    def request(
+        self, method: str, api_key: str, *, path: str | None = None, **content: Any
+    ) -> requests.Response:
+        """A request with this key to `events_url`, or to another path of the API."""
+        url = self.outputs["events_url"] if path is None else self.outputs["endpoint_url"] + path
         with requests.Session() as session:
             session.trust_env = False  # proxies are for other hosts
             return session.request(
                 method,
-                self.outputs["events_url"],
+                url,
                 headers={"Authorization": f"Bearer {api_key}"},
                 timeout=_ANSWER_SECONDS,
                 **content,

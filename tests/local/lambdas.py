@@ -1,0 +1,44 @@
+"""Small functions for the emulator, written in a test."""
+
+import io
+import json
+import textwrap
+import zipfile
+from typing import Any
+
+from local.aws import Aws
+from local.resources.functions import invoke
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "lambda.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+)
+
+
+def create_role(aws: Aws, name: str) -> str:
+    """A role that may do nothing; gives its ARN."""
+    return aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+
+
+def run_once(aws: Aws, name: str, role: str, source: str) -> Any:
+    """Create a function from the source of `index.py`, run its `handler` and give what it returns."""
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("index.py", textwrap.dedent(source))
+    aws.lambda_.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=role,
+        Handler="index.handler",
+        Code={"ZipFile": zipped.getvalue()},
+        Timeout=20,
+    )
+    return json.loads(invoke(aws, name, "{}"))

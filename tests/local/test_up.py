@@ -1,0 +1,215 @@
+"""`python -m local up` as a user runs it: what it prints and writes, and that nothing stays behind."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.launcher import REPO
+from local.waiting import wait_for
+
+START_SECONDS = 120  # the functions' bundles may have to be built first
+STOP_SECONDS = 15
+
+OUTPUTS = {
+    "endpoint_url",
+    "events_url",
+    "tenant_table_name",
+    "events_table_name",
+    "queue_url",
+    "dlq_url",
+    "ingest_function_name",
+    "worker_function_name",
+    "requeue_function_name",
+    "dashboard_url",
+    "aws_endpoint_url",
+}
+
+
+@dataclass
+class Up:
+    """A running `python -m local up` with a temporary folder of its own."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    descendants: list[psutil.Process] = field(default_factory=list[psutil.Process])
+
+    @property
+    def ready_file(self) -> Path:
+        return self.folder / "ready.json"
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        return json.loads(self.ready_file.read_text())
+
+    @property
+    def printed(self) -> str:
+        return (self.folder / "printed").read_text()
+
+    def wait_until_ready(self) -> None:
+        def ready() -> bool:
+            assert self.process.poll() is None, self.printed
+            return self.ready_file.exists()
+
+        wait_for("the ready file", ready, seconds=START_SECONDS)
+        self.descendants = psutil.Process(self.process.pid).children(recursive=True)
+
+    def left(self) -> list[str]:
+        """What is still there of it, in words."""
+        port = int(self.outputs_before["aws_endpoint_url"].rpartition(":")[2])
+        with socket.socket() as probe:
+            answers = probe.connect_ex(("127.0.0.1", port)) == 0
+        return [
+            *(f"process {process.pid}" for process in self.descendants if alive(process)),
+            *(f"port {port}" for _ in range(answers)),
+            *(str(path) for path in self.temporary_files()),
+            *(str(path) for path in [self.ready_file] if path.exists()),
+        ]
+
+    def temporary_files(self) -> list[Path]:
+        return sorted((self.folder / "tmp").iterdir())
+
+    def remember(self) -> None:
+        self.outputs_before = self.outputs
+
+
+def alive(process: psutil.Process) -> bool:
+    """Whether it runs; an orphan that has ended waits for init to notice."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def start(folder: Path, *options: str) -> Up:
+    (folder / "tmp").mkdir()
+    with (folder / "printed").open("wb") as printed:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", "up", "--ready-file", str(folder / "ready.json"), *options],
+            cwd=REPO,
+            env={**os.environ, "TMPDIR": str(folder / "tmp")},
+            stdout=printed,
+            stderr=printed,
+            start_new_session=True,
+        )
+    return Up(process=process, folder=folder)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    running = start(tmp_path)
+    try:
+        running.wait_until_ready()
+        running.remember()
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
+        for process in running.descendants:
+            if alive(process):
+                process.kill()
+
+
+def run(tmp_path: Path, *options: str) -> tuple[int, str]:
+    """Run one that is not expected to come up; gives its code and what it printed."""
+    failing = start(tmp_path, *options)
+    try:
+        return failing.process.wait(START_SECONDS), failing.printed
+    finally:
+        failing.process.kill()
+
+
+def test_the_ready_file_has_every_output_for_its_owner_alone(up: Up):
+    assert up.outputs.keys() == OUTPUTS
+    assert stat.S_IMODE(up.ready_file.stat().st_mode) == 0o600
+    assert up.outputs["events_url"] == up.outputs["endpoint_url"] + "/v1/events"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_printed_curl_line_gets_202_and_the_event_arrives(up: Up):
+    (line,) = [line for line in up.printed.splitlines() if line.startswith("curl ")]
+
+    answer = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True, timeout=30).stdout
+
+    assert " 202 " in answer.splitlines()[0]
+    event_id = json.loads(answer.splitlines()[-1])["id"]
+    arrived = wait_for(
+        "the event's arrival",
+        lambda: [line for line in up.printed.splitlines() if f"received {event_id}" in line],
+        seconds=10,
+    )
+    assert "verified by standardwebhooks and stripe" in arrived[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_code_0_and_nothing_is_left(up: Up, number: signal.Signals):
+    up.process.send_signal(number)
+
+    assert up.process.wait(STOP_SECONDS) == 0
+    assert up.left() == []
+    assert "Traceback" not in up.printed
+
+
+def test_when_it_is_killed_nothing_is_left_either(up: Up):
+    assert len(up.descendants) >= 3  # the emulator and a worker of each function
+
+    up.process.kill()
+    up.process.wait()
+
+    wait_for("the end of all that it started", lambda: not up.left(), seconds=STOP_SECONDS)
+
+
+def test_when_the_emulator_is_killed_it_says_so_and_nothing_is_left(up: Up):
+    up.descendants[0].kill()
+
+    assert up.process.wait(STOP_SECONDS) == 1
+    assert "the emulator ended by itself" in up.printed
+    assert up.left() == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("retryDelay=[1]", "retryDelay is not a configuration key"),
+        ("retryDelaysSeconds=soon", "retryDelaysSeconds"),
+        ("retryDelaysSeconds", "key=value"),
+    ],
+)
+def test_a_setting_that_is_wrong_ends_it_with_code_2_and_the_programs_own_words(
+    tmp_path: Path, setting: str, named: str
+):
+    code, printed = run(tmp_path, "--config", setting)
+
+    assert code == 2
+    assert named in printed
+    assert "Traceback" not in printed
+    assert not (tmp_path / "ready.json").exists()
+
+
+def test_a_port_that_is_taken_ends_it_with_code_1_and_the_way_out(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, printed = run(tmp_path, "--port", str(port))
+
+    assert code == 1
+    assert f"port {port}" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_ready_file_in_no_folder_is_named(tmp_path: Path):
+    code, printed = run(tmp_path, "--ready-file", str(tmp_path / "nowhere" / "ready.json"))
+
+    assert code == 1
+    assert "nowhere" in printed
+    assert "create it first" in printed
