@@ -1,10 +1,12 @@
 """One attempt to deliver an event: signed, sent, and its outcome told."""
 
+import binascii
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Protocol
@@ -34,6 +36,7 @@ _ERROR_CLASSES = MappingProxyType(
         TimeoutError: _TIMEOUT,
         ConnectionRefusedError: "connection_refused",
         ConnectionResetError: "connection_reset",
+        binascii.Error: "webhook_secret_malformed",
     }
 )
 """Most telling first; what is in none of them is a `connection_failure`."""
@@ -51,6 +54,15 @@ class Result:
     attempt: Attempt
     permanent: bool = False
     retry_after_seconds: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    """What a receiver answered: the status, `Retry-After` as sent, and the beginning of the body."""
+
+    status: int
+    retry_after: str | None
+    beginning: str
 
 
 class Deliver(Protocol):
@@ -92,56 +104,62 @@ class HttpDelivery:
         """Make one attempt; every way it can end is told by the result."""
         at, began = self._clock(), self._stopwatch()
 
-        def ended(outcome: str, status: int | None = None, answer: bytes = b"") -> Attempt:
-            return Attempt(
-                at=at,
-                outcome=outcome,
-                status_code=status,
-                duration_ms=round((self._stopwatch() - began) * 1000),
-                answer=answer[:MAX_ANSWER_BYTES].decode(errors="replace"),
-            )
+        def ended(outcome: str, status: int | None = None, answer: str = "") -> Attempt:
+            took = round((self._stopwatch() - began) * 1000)
+            return Attempt(at=at, outcome=outcome, status_code=status, duration_ms=took, answer=answer)
 
         if tenant is None:
             return Result(attempt=ended(TENANT_NOT_FOUND))
         if event.body is None:
             return Result(attempt=ended(PAYLOAD_MISSING), permanent=True)
-        timestamp = int(at.timestamp())
-        headers = {"Content-Type": "application/json", "User-Agent": USER_AGENT} | signature_headers(
-            event_id=event.key.event_id,
-            timestamp=timestamp,
-            body=event.body,
-            secrets=tenant.signing_secrets(at),
-        )
         deadline = Deadline(self._timeout_seconds)
         try:
-            target = parse_target(event.target_url, allow_private=self._allow_private)
-            with deadline, self._post(target.url, event.body, headers, deadline) as response:
-                headers_in_time = not deadline.expired
-                answer = _read_answer(response)
+            with deadline:
+                headers = _headers(event.key.event_id, event.body, tenant, at)
+                answer = self._post(event.target_url, event.body, headers, deadline)
         except TargetNotAllowedError:
             return Result(attempt=ended(TARGET_NOT_ALLOWED), permanent=True)
         except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:
             return Result(attempt=ended(_TIMEOUT if deadline.expired else _error_class(error)))
-        if not headers_in_time:
-            # Headers that are cut off look complete to http.client.
-            return Result(attempt=ended(_TIMEOUT))
-        status = response.status_code
         return Result(
-            attempt=ended(f"http_{status}", status, answer),
-            permanent=status == HTTPStatus.GONE,
-            retry_after_seconds=parse_retry_after(response.headers.get("Retry-After"), self._clock()),
+            attempt=ended(f"http_{answer.status}", answer.status, answer.beginning),
+            permanent=answer.status == HTTPStatus.GONE,
+            retry_after_seconds=parse_retry_after(answer.retry_after, self._clock()),
         )
 
-    def _post(self, url: str, body: bytes, headers: dict[str, str], deadline: Deadline) -> requests.Response:
-        return self._session.post(
-            url,
+    def _post(self, url: str, body: bytes, headers: dict[str, str], deadline: Deadline) -> _Answer:
+        target = parse_target(url, allow_private=self._allow_private)
+        with self._session.post(
+            target.url,
             data=body,
-            # An answer that is not compressed cannot unfold into more than was sent.
-            headers=headers | {"Accept": "*/*", "Accept-Encoding": "identity"},
+            headers=headers,
             timeout=deadline.remaining(),
             allow_redirects=False,
             stream=True,
-        )
+        ) as response:
+            if deadline.expired:
+                # Headers that were cut off look complete to http.client.
+                raise TimeoutError("the headers of the answer did not come in time")
+            return _Answer(
+                status=response.status_code,
+                retry_after=response.headers.get("Retry-After"),
+                beginning=_read_answer(response)[:MAX_ANSWER_BYTES].decode(errors="replace"),
+            )
+
+
+def _headers(event_id: str, body: bytes, tenant: Tenant, at: datetime) -> dict[str, str]:
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT,
+        "Accept": "*/*",
+        # An answer that is not compressed cannot unfold into more than was sent.
+        "Accept-Encoding": "identity",
+    } | signature_headers(
+        event_id=event_id,
+        timestamp=int(at.timestamp()),
+        body=body,
+        secrets=tenant.signing_secrets(at),
+    )
 
 
 def _read_answer(response: requests.Response) -> bytes:

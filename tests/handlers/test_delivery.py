@@ -380,6 +380,12 @@ def test_an_event_whose_payload_is_gone_fails_for_good() -> None:
     assert result.permanent
 
 
+def test_a_secret_that_cannot_be_decoded_fails_its_own_event_only() -> None:
+    result = delivery()(an_event(), a_tenant(webhook_secret="whsec_not base64!"))
+
+    assert result.attempt.outcome == "webhook_secret_malformed"
+
+
 def test_non_ascii_data_arrives_as_utf_8() -> None:
     with receiver(answers(response())) as running:
         delivery()(an_event(target_url=running.url, data={"name": "Zoë ✓"}), a_tenant())
