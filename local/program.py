@@ -63,13 +63,10 @@ def deploy(aws: Aws, config: Mapping[str, Any], *, root: Path = ROOT) -> dict[st
             asyncio.run(_run(root, creator, monitor))
         except pulumi.RunError as error:
             raise ProgramError(str(error)) from error
-        except Exception:
-            # A failure to create reaches the program as the engine's, in other words.
+        finally:
+            # It reaches the program, and then us, as a failure of the engine in other words.
             if creator.failure:
                 raise creator.failure from None
-            raise
-    if creator.failure:
-        raise creator.failure
     return monitor.stack_outputs
 
 

@@ -17,6 +17,8 @@ STRIPE = "stripe"
 STANDARD_WEBHOOKS = "standardwebhooks"
 LIBRARIES = frozenset({STRIPE, STANDARD_WEBHOOKS})
 
+_MAX_BODY_BYTES = 1024 * 1024  # four times the largest event
+
 Answer = Callable[[int], int]
 """The HTTP status for an attempt at one event, by its number from 1."""
 
@@ -183,7 +185,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride] - the one that starts it
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", "0")))
+        length = self.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > _MAX_BODY_BYTES:
+            self.close_connection = True
+            self.send_error(400, f"content-length is {length!r}")
+            return
+        body = self.rfile.read(int(length))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.send_response(self.server.receiver.receive(headers, body))
         self.send_header("content-length", "0")

@@ -34,6 +34,7 @@ def up(*, config: Mapping[str, Any], port: int, ready_file: Path | None) -> None
     """
     if ready_file:
         _make_way_for(ready_file)
+    typer.echo("Starting the stack; the first time, the functions' bundles are built as well.\n")
     with (
         suppress(KeyboardInterrupt),
         stopped_by_signals(),

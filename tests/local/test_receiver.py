@@ -70,3 +70,11 @@ def test_answers_can_change_on_the_way():
 
     assert status == 500
     assert told == ["evt_1"]
+
+
+def test_a_request_that_is_no_delivery_is_refused_and_not_recorded():
+    with Receiver() as receiver:
+        status = requests.post(receiver.url, headers={"content-length": "many"}, timeout=10).status_code
+
+    assert status == 400
+    assert receiver.deliveries() == []

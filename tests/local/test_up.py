@@ -44,6 +44,7 @@ class Up:
     process: subprocess.Popen[bytes]
     folder: Path
     descendants: list[psutil.Process] = field(default_factory=list[psutil.Process])
+    port: int = 0
 
     @property
     def ready_file(self) -> Path:
@@ -64,24 +65,21 @@ class Up:
 
         wait_for("the ready file", ready, seconds=START_SECONDS)
         self.descendants = psutil.Process(self.process.pid).children(recursive=True)
+        self.port = int(self.outputs["aws_endpoint_url"].rpartition(":")[2])
 
     def left(self) -> list[str]:
         """What is still there of it, in words."""
-        port = int(self.outputs_before["aws_endpoint_url"].rpartition(":")[2])
         with socket.socket() as probe:
-            answers = probe.connect_ex(("127.0.0.1", port)) == 0
+            answers = probe.connect_ex(("127.0.0.1", self.port)) == 0
         return [
             *(f"process {process.pid}" for process in self.descendants if alive(process)),
-            *(f"port {port}" for _ in range(answers)),
+            *([f"port {self.port}"] if answers else []),
             *(str(path) for path in self.temporary_files()),
             *(str(path) for path in [self.ready_file] if path.exists()),
         ]
 
     def temporary_files(self) -> list[Path]:
         return sorted((self.folder / "tmp").iterdir())
-
-    def remember(self) -> None:
-        self.outputs_before = self.outputs
 
 
 def alive(process: psutil.Process) -> bool:
@@ -111,7 +109,6 @@ def up(tmp_path: Path) -> Iterator[Up]:
     running = start(tmp_path)
     try:
         running.wait_until_ready()
-        running.remember()
         yield running
     finally:
         running.process.kill()
