@@ -1,4 +1,4 @@
-.DEFAULT_GOAL := help
+.DEFAULT_GOAL := install
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 VENV := .venv
