@@ -43,6 +43,7 @@ class IngestEnvironment(FunctionEnvironment):
     events_table_name: str
     queue_url: str
     event_retention_days: PositiveInt
+    idempotency_hours: PositiveInt
     status_index_shards: PositiveInt
 
 
@@ -65,3 +66,12 @@ class RequeueEnvironment(FunctionEnvironment):
     queue_url: str
     dlq_url: str
     status_index_shards: PositiveInt
+
+
+class ReconcilerEnvironment(FunctionEnvironment):
+    """What the reconciler function needs to find events that nothing happens to, and to queue them again."""
+
+    events_table_name: str
+    queue_url: str
+    status_index_shards: PositiveInt
+    stalled_after_seconds: PositiveInt
