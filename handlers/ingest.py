@@ -17,11 +17,12 @@ from handlers import aws, logs
 from handlers.domain import problems
 from handlers.domain.authentication import Authenticator
 from handlers.domain.event_store import EventStore
+from handlers.domain.idempotency import IdempotencyStore, idempotent_request
 from handlers.domain.intake import Intake, parse_submission
 from handlers.domain.problems import Problem
 from handlers.domain.queue import Queue
 from handlers.domain.tenants import TenantStore
-from handlers.domain.timestamps import to_iso, utc_now
+from handlers.domain.timestamps import Clock, to_iso, utc_now
 from handlers.environment import IngestEnvironment
 
 EVENTS_PATH = "/v1/events"
@@ -58,7 +59,7 @@ def respond(event: dict[str, Any], service: Service) -> dict[str, Any]:
 
 
 @cache
-def wired_service() -> Service:
+def wired_service(clock: Clock = utc_now) -> Service:
     """Wire the domain to AWS by the environment, once per execution environment."""
     environment = IngestEnvironment.load(os.environ)
     dynamodb = aws.dynamodb()
@@ -66,8 +67,13 @@ def wired_service() -> Service:
         authenticator=Authenticator(TenantStore(dynamodb, environment.tenant_table_name)),
         intake=Intake(
             events=EventStore(dynamodb, environment.events_table_name),
+            idempotency=IdempotencyStore(
+                dynamodb,
+                environment.events_table_name,
+                lifetime=timedelta(hours=environment.idempotency_hours),
+            ),
             queue=Queue(aws.sqs(), environment.queue_url),
-            clock=utc_now,
+            clock=clock,
             shards=environment.status_index_shards,
             retention=timedelta(days=environment.event_retention_days),
         ),
@@ -86,17 +92,21 @@ def _accept(event: dict[str, Any], service: Service) -> dict[str, Any]:
     )
     structlog.contextvars.bind_contextvars(tenant_id=holder.tenant_id)
     _require_json(headers)
-    accepted = service.intake.accept(holder, parse_submission(_body(event)))
-    _log.info("accepted", event_id=accepted.key.event_id, type=accepted.type)
+    body = _body(event)
+    submission = parse_submission(body)
+    request = idempotent_request(headers.get("idempotency-key"), body)
+    accepted = service.intake.accept(holder, submission, request)
+    owed, replayed = accepted.event, accepted.replayed
+    _log.info("accepted", event_id=owed.key.event_id, type=owed.type, replayed=replayed)
     return _answer(
         HTTPStatus.ACCEPTED,
         {
-            "id": accepted.key.event_id,
-            "type": accepted.type,
-            "status": accepted.status,
-            "createdAt": to_iso(accepted.created_at),
+            "id": owed.key.event_id,
+            "type": owed.type,
+            "status": owed.status,
+            "createdAt": to_iso(owed.created_at),
         },
-        {"Content-Type": "application/json"},
+        {"Content-Type": "application/json"} | ({"Idempotent-Replayed": "true"} if replayed else {}),
     )
 
 

@@ -10,6 +10,7 @@ from handlers.domain.event_store import EventStore
 from handlers.domain.queue import Queue
 from handlers.domain.requeue import Requeuer, RequeueRequest
 from handlers.domain.tenants import TenantStore
+from handlers.domain.timestamps import Clock, utc_now
 from handlers.environment import RequeueEnvironment
 
 # Longer than Lambda's longest run of 900 s.
@@ -27,18 +28,23 @@ def handler(event: dict[str, Any] | None, context: Any) -> dict[str, Any]:
         RequeueInputError: the input is wrong; Lambda hands the message to the caller.
     """
     logs.begin(context)
+    return respond(event, context, wired_requeuer())
+
+
+def respond(event: dict[str, Any] | None, context: Any, requeuer: Requeuer) -> dict[str, Any]:
+    """Requeue by this requeuer, within the time that the invocation has. Raises as `handler`."""
     seconds_left = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
     request = RequeueRequest.parse({} if event is None else event)
-    return wired_requeuer().run(request, ends_at=time.monotonic() + seconds_left).document()
+    return requeuer.run(request, ends_at=time.monotonic() + seconds_left).document()
 
 
 @cache
-def wired_requeuer() -> Requeuer:
+def wired_requeuer(clock: Clock = utc_now) -> Requeuer:
     """Wire the domain to AWS by the environment, once per execution environment."""
     environment = RequeueEnvironment.load(os.environ)
     dynamodb, sqs = aws.dynamodb(), aws.sqs()
     return Requeuer(
-        events=EventStore(dynamodb, environment.events_table_name),
+        events=EventStore(dynamodb, environment.events_table_name, clock=clock),
         tenants=TenantStore(dynamodb, environment.tenant_table_name),
         queue=Queue(sqs, environment.queue_url),
         dlq=Queue(sqs, environment.dlq_url),

@@ -1,8 +1,8 @@
 """The names of the tables' attributes and indexes.
 
 For the program that declares them and the code that uses them. `TenantApiKeys` holds one item per API
-key, `Events` one item per event plus, for large payloads, a write-once item beside it. Every attribute is
-named here once.
+key, `Events` one item per event plus, for large payloads, a write-once item beside it, and one item per
+idempotency key. Every attribute is named here once.
 """
 
 from typing import Final
@@ -32,6 +32,8 @@ ATTEMPTS: Final = "attempts"
 ATTEMPT_HISTORY: Final = "attemptHistory"
 DELIVERED_AT: Final = "deliveredAt"
 LAST_ATTEMPT_AT: Final = "lastAttemptAt"
+HELD_UNTIL: Final = "heldUntil"  # epoch seconds; while a worker makes an attempt
+QUEUED_AT: Final = "queuedAt"  # the last time the event was queued, other than when it was created
 LAST_ERROR: Final = "lastError"
 PAYLOAD: Final = "payload"
 PAYLOAD_ENCODING: Final = "payloadEncoding"
@@ -41,3 +43,8 @@ DELIVERED: Final = "DELIVERED"
 FAILED: Final = "FAILED"
 
 STATUS_INDEX: Final = "status-index"
+
+# Events: the item of an idempotency key
+BODY_HASH: Final = "bodyHash"
+FIRST_EVENT_ID: Final = "firstEventId"
+QUEUED: Final = "queued"

@@ -1,14 +1,17 @@
 """A batch of queue messages: each event delivered once, its outcome recorded, its message settled.
 
-The order of the writes for one event is: attempt, then status in the table, then visibility of the
-message, then the answer to SQS. A crash before the status is written repeats the attempt (at-least-once);
-a crash after it repeats nothing.
+The order for one event is: claim in the table, attempt, outcome in the table, visibility of the message,
+answer to SQS. The claim counts the attempt before it is made, so that no crash can make one too many, and
+keeps other workers off while it lasts. A crash between attempt and outcome repeats the attempt
+(at-least-once); a crash after the outcome repeats nothing.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -19,7 +22,7 @@ from handlers.domain.event_store import EventStore
 from handlers.domain.events import Event, EventKey
 from handlers.domain.queue import MalformedMessageError, Message, Queue
 from handlers.domain.retry import RetrySchedule
-from handlers.domain.tenants import Tenant, TenantStore
+from handlers.domain.tenants import TenantStore
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -41,6 +44,9 @@ _DONE = Settled(done=True)
 _UNTOUCHED = Settled(done=False)
 _TO_THE_DLQ = Settled(done=False, visible_in_seconds=0)
 
+ATTEMPTS_USED_UP = "attempts_used_up"
+"""The last error of an event that failed because what came of its last attempt was never recorded."""
+
 
 class Dispatcher:
     """Settles batches of messages from the delivery queue."""
@@ -54,13 +60,25 @@ class Dispatcher:
         deliver: Deliver,
         schedule: RetrySchedule,
         concurrency: int,
+        hold_seconds: float,
     ) -> None:
-        """Work with these; `concurrency` is how many events of a batch are delivered at the same time."""
+        """Work with these.
+
+        Args:
+            events: claims events and records what came of them.
+            tenants: tells the secrets that sign.
+            queue: what the messages came from.
+            deliver: makes one attempt.
+            schedule: tells when the next attempt is due, and which one is the last.
+            concurrency: how many events of a batch are delivered at the same time.
+            hold_seconds: how long a claim keeps other workers off, longer than this one can live.
+        """
         self._events = events
         self._tenants = tenants
         self._queue = queue
         self._deliver = deliver
         self._schedule = schedule
+        self._hold_seconds = hold_seconds
         self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="delivery")
 
     def settle(self, messages: Sequence[Message]) -> Sequence[str]:
@@ -102,10 +120,27 @@ class Dispatcher:
         if event.status == schema.FAILED:
             # Its attempts are used up; receives are what SQS counts, so let it count on.
             return _TO_THE_DLQ
-        result = self._deliver(event, self._tenant(event))
-        # A receive that died before it was recorded counts: the budget is never exceeded.
+        tenant = self._tenants.find(event.key.tenant_id)
+        # SQS gives up by its own count of receives: the event is to be FAILED by then.
         number = max(event.attempts + 1, receive_count)
-        return self._record(event, result, number)
+        if event.attempts >= self._schedule.max_attempts:
+            settled = self._give_up(event)
+        elif self._events.claim(event, number=number, hold_seconds=self._hold_seconds):
+            settled = self._record(event, self._deliver(event, tenant), number)
+        else:
+            settled = self._leave_to_its_holder(event)
+        return settled
+
+    def _give_up(self, event: Event) -> Settled:
+        if not self._events.give_up(event, ATTEMPTS_USED_UP, hold_seconds=self._hold_seconds):
+            return self._leave_to_its_holder(event)
+        _log.warning("attempts used up", tenant_id=event.key.tenant_id, event_id=event.key.event_id)
+        return _TO_THE_DLQ
+
+    def _leave_to_its_holder(self, event: Event) -> Settled:
+        """Come back once whoever holds the event is done with it, or dead."""
+        _log.info("held by another worker", tenant_id=event.key.tenant_id, event_id=event.key.event_id)
+        return Settled(done=False, visible_in_seconds=math.ceil(self._hold_seconds))
 
     def _record(self, event: Event, result: Result, number: int) -> Settled:
         attempt = result.attempt
@@ -113,22 +148,20 @@ class Dispatcher:
         if attempt.succeeded:
             settled, mark = _DONE, self._events.mark_delivered
         elif delay is None:
-            settled, mark = _TO_THE_DLQ, self._events.mark_failed
+            settled, mark = _TO_THE_DLQ, partial(self._events.mark_failed, number=number)
         else:
-            settled, mark = Settled(done=False, visible_in_seconds=delay), self._events.mark_retry
+            settled = Settled(done=False, visible_in_seconds=delay)
+            mark = partial(self._events.mark_retry, number=number)
         outcome = {"outcome": attempt.outcome, "attempt": number, "duration_ms": attempt.duration_ms}
         log = _log.bind(tenant_id=event.key.tenant_id, event_id=event.key.event_id, **outcome)
         try:
-            recorded = mark(event, attempt, number)
+            recorded = mark(event, attempt)
         except AWS_ERRORS:
             # Not done, whatever came of it: unrecorded, a success would be lost from sight for ever.
             log.exception("attempt not recorded")
             return Settled(done=False, visible_in_seconds=settled.visible_in_seconds)
         log.info("attempt", recorded=recorded, retry_in_seconds=settled.visible_in_seconds)
         return settled
-
-    def _tenant(self, event: Event) -> Tenant | None:
-        return self._tenants.find(event.key.tenant_id)
 
     def _set_visibility(self, message: Message, seconds: int) -> None:
         try:

@@ -74,13 +74,34 @@ class Event:
         return [*self.attempt_history, attempt.to_item()][-MAX_ATTEMPT_HISTORY:]
 
 
-def new_event(*, tenant_id: str, target_url: str, type_: str, data: dict[str, Any], now: datetime) -> Event:
-    """A PENDING event with a new id that sorts by time.
+def new_event_id(now: datetime) -> str:
+    """An id that nobody else has, and that sorts by time."""
+    return f"evt_{ULID.from_datetime(now)}".lower()
+
+
+def new_event(
+    *,
+    tenant_id: str,
+    target_url: str,
+    type_: str,
+    data: dict[str, Any],
+    now: datetime,
+    event_id: str | None = None,
+) -> Event:
+    """A PENDING event; the same arguments, `event_id` among them, make the same event to the byte.
+
+    Args:
+        tenant_id: whose it is.
+        target_url: where it goes.
+        type_: as the producer calls it.
+        data: what it tells.
+        now: when it is created.
+        event_id: a new one unless given.
 
     Raises:
         ValueError: `data` holds a number that JSON cannot write (infinite or not a number).
     """
-    event_id = f"evt_{ULID.from_datetime(now)}".lower()
+    event_id = event_id or new_event_id(now)
     return Event(
         key=EventKey(tenant_id=tenant_id, event_id=event_id),
         type=type_,

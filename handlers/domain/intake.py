@@ -1,16 +1,24 @@
-"""Taking an event in: validated, stored, queued, and only then accepted."""
+"""Taking an event in: validated, stored, queued, and only then accepted.
+
+The order of the writes is: the idempotency key's record if there is a key, the event (a large payload before
+it), the message, the mark on the record. What is answered 202 is in the table and in the queue. Killed in
+between, a request that is repeated under its key goes on where the first one stopped.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from handlers.aws import AWS_ERRORS
 from handlers.domain import problems
 from handlers.domain.event_store import EventStore
 from handlers.domain.events import Event, new_event
+from handlers.domain.idempotency import IdempotencyStore, IdempotentRequest
 from handlers.domain.problems import FieldError
 from handlers.domain.queue import Queue
 from handlers.domain.tenants import ApiKeyHolder
@@ -29,6 +37,8 @@ _MESSAGES = {
     "dict_type": "must be a JSON object",
     "model_type": "must be a JSON object with the fields type and data",
 }
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
 class Submission(BaseModel):
@@ -61,6 +71,18 @@ def parse_submission(body: bytes) -> Submission:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """An event that is owed.
+
+    Attributes:
+        replayed: whether an earlier request under the same idempotency key made it.
+    """
+
+    event: Event
+    replayed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Intake:
     """Accepts events: the item is stored before its message is sent, and both before it is owed.
 
@@ -70,32 +92,65 @@ class Intake:
     """
 
     events: EventStore
+    idempotency: IdempotencyStore
     queue: Queue
     clock: Clock
     shards: int
     retention: timedelta
 
-    def accept(self, holder: ApiKeyHolder, submission: Submission) -> Event:
-        """Store and queue an event for the tenant that holds the key.
+    def accept(
+        self, holder: ApiKeyHolder, submission: Submission, request: IdempotentRequest | None = None
+    ) -> Accepted:
+        """Store and queue an event for the tenant that holds the API key, once per idempotency key.
 
         Raises:
-            Problem: 400 when `data` holds a number that JSON has no form for.
+            Problem: 400 when `data` holds a number that JSON has no form for, 409 when the idempotency key
+                came with another body before.
             botocore.exceptions.ClientError, BotoCoreError: it was not stored or not queued. It is not owed
                 then, though an item that was stored may still be delivered.
         """
-        event = self._new_event(holder, submission)
+        event = self._new_event(holder, submission, self.clock())
+        if request is not None:
+            return self._accept_once(holder, submission, request, event)
+        self._owe(event)
+        return Accepted(event=event)
+
+    def _accept_once(
+        self, holder: ApiKeyHolder, submission: Submission, request: IdempotentRequest, event: Event
+    ) -> Accepted:
+        record = self.idempotency.first(request, event)
+        if record.body_hash != request.body_hash:
+            raise problems.idempotency_key_reused()
+        replayed = record.event_id != event.key.event_id
+        if replayed:
+            event = self._new_event(holder, submission, record.created_at, record.event_id)
+            if self.idempotency.wait_until_queued(request, holder.tenant_id, record):
+                return Accepted(event=event, replayed=True)
+            # The first request died, or its answer was lost on the way to us: what it left undone is done
+            # now. What it did is done again without harm.
+        self._owe(event)
+        try:
+            self.idempotency.mark_queued(request, holder.tenant_id, record)
+        except AWS_ERRORS:
+            # The event is owed all the same: a repeated request would only send its message once more.
+            _log.warning("idempotency key not marked", event_id=event.key.event_id, exc_info=True)
+        return Accepted(event=event, replayed=replayed)
+
+    def _owe(self, event: Event) -> None:
         self.events.put(event, shards=self.shards, retention=self.retention)
         self.queue.send(event.key)
-        return event
 
-    def _new_event(self, holder: ApiKeyHolder, submission: Submission) -> Event:
+    def _new_event(
+        self, holder: ApiKeyHolder, submission: Submission, now: datetime, event_id: str | None = None
+    ) -> Event:
         try:
             return new_event(
                 tenant_id=holder.tenant_id,
                 target_url=holder.target_url,
                 type_=submission.type,
                 data=submission.data,
-                now=self.clock(),
+                now=now,
+                event_id=event_id,
             )
         except ValueError as error:
             message = "holds a number beyond what JSON can carry: send it as a string"

@@ -97,6 +97,26 @@ def api_key_disabled() -> Problem:
     )
 
 
+def invalid_idempotency_key() -> Problem:
+    """400: the header is there, but is no key."""
+    return Problem(
+        status=HTTPStatus.BAD_REQUEST,
+        type="invalid-idempotency-key",
+        title="Invalid idempotency key",
+        detail="Idempotency-Key must be 1 to 255 visible ASCII characters without spaces, such as a UUID.",
+    )
+
+
+def idempotency_key_reused() -> Problem:
+    """409: the key came with another body before."""
+    return Problem(
+        status=HTTPStatus.CONFLICT,
+        type="idempotency-key-reused",
+        title="Idempotency key reused",
+        detail="This Idempotency-Key came with another body before. Use a new key for every new event.",
+    )
+
+
 def not_found(path: str) -> Problem:
     """404: no such route."""
     return Problem(

@@ -68,6 +68,13 @@ class Queue:
             MessageGroupId=key.tenant_id,
         )
 
+    def waiting(self) -> int:
+        """About how many messages are ready to be handed out; those in flight do not count."""
+        answer = self._client.get_queue_attributes(
+            QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        return int(answer.get("Attributes", {}).get("ApproximateNumberOfMessages", "0"))
+
     def set_visibility(self, receipt_handle: str, seconds: int) -> None:
         """Hand the message out again after so many seconds, counted from now; 0 is at once."""
         self._client.change_message_visibility(

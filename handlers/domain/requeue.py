@@ -169,7 +169,7 @@ class _Run:
             # What stays in the dead-letter queue is visible again at once, not after the hiding time.
             for message in self._held.values():
                 self._with.dlq.set_visibility(message.receipt_handle, 0)
-        for key, created_at in self._with.events.failed(shards=self._with.shards):
+        for key, created_at in self._with.events.in_status(schema.FAILED, shards=self._with.shards):
             if key not in self._seen and self._request.matches(key, created_at):
                 self._requeue_failed(key)
         _log.info("requeue", **self._report.document())

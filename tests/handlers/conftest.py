@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -10,9 +11,11 @@ from moto import mock_aws
 
 from handlers import schema
 from handlers.domain.event_store import EventStore
+from handlers.domain.events import Event
+from handlers.domain.idempotency import IdempotencyStore
 from handlers.domain.queue import Queue
 from handlers.domain.tenants import TenantStore
-from tests.handlers.factories import Clock
+from tests.handlers.factories import Clock, an_attempt
 
 TENANT_TABLE, EVENTS_TABLE = "TenantApiKeys", "Events"
 SHARDS = 4
@@ -31,6 +34,12 @@ class Aws:
     @property
     def events(self) -> EventStore:
         return EventStore(self.dynamodb, EVENTS_TABLE, clock=self.clock, pause=lambda _: None)
+
+    @property
+    def idempotency(self) -> IdempotencyStore:
+        return IdempotencyStore(
+            self.dynamodb, EVENTS_TABLE, lifetime=timedelta(hours=24), pause=lambda _: None
+        )
 
     @property
     def tenants(self) -> TenantStore:
@@ -53,6 +62,20 @@ class Aws:
         item = self.dynamodb.get_item(TableName=EVENTS_TABLE, Key=key, ConsistentRead=True)["Item"]
         deserialize = boto3.dynamodb.types.TypeDeserializer().deserialize
         return {name: deserialize(value) for name, value in item.items()}
+
+    def attempted(self, event: Event, outcome: str, number: int = 1, **attempt: Any) -> bool:
+        """Claim an event for an attempt and record what came of it: delivered, or to be tried again."""
+        seen = self.events.read([event.key]).events[event.key]
+        made = an_attempt(outcome, **attempt)
+        self.events.claim(seen, number=number, hold_seconds=60)
+        if made.succeeded:
+            return self.events.mark_delivered(seen, made)
+        return self.events.mark_retry(seen, made, number)
+
+    def failed(self, event: Event, outcome: str = "http_500", number: int = 6) -> bool:
+        """Claim an event for its last attempt and record that it failed."""
+        self.events.claim(event, number=number, hold_seconds=60)
+        return self.events.mark_failed(event, an_attempt(outcome), number)
 
     def bodies(self, url: str) -> list[str]:
         """The bodies of all messages visible in a queue, which stay visible."""

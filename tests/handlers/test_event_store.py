@@ -101,7 +101,7 @@ def test_a_put_that_the_sdk_tries_again_after_it_succeeded_is_no_error(aws: Aws)
 
 def test_a_put_never_overwrites_what_has_become_of_an_event(aws: Aws) -> None:
     event = stored(aws)
-    aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+    aws.attempted(event, "http_200")
 
     aws.events.put(event, shards=SHARDS, retention=RETENTION)
 
@@ -176,15 +176,15 @@ def test_keys_that_stay_unread_are_told_apart_from_events_that_are_gone(aws: Aws
 
 def test_a_delivered_event_leaves_the_status_index_with_its_attempt_recorded(aws: Aws) -> None:
     event = stored(aws)
-    aws.events.mark_retry(event, an_attempt("timeout"), 1)
+    aws.attempted(event, "timeout", 1)
 
-    assert aws.events.mark_delivered(read_one(aws, event), an_attempt("http_200", answer="ok"), 2)
+    assert aws.attempted(event, "http_200", 2, answer="ok")
 
     item = aws.item(event)
     assert item["status"] == "DELIVERED"
     assert item["attempts"] == 2
     assert item["deliveredAt"] == item["lastAttemptAt"] == "2026-11-23T12:00:00.000Z"
-    assert "shard" not in item
+    assert not item.keys() & {"shard", "heldUntil"}
     assert "lastError" not in item
     assert item["attemptHistory"] == [
         {"at": "2026-11-23T12:00:00.000Z", "outcome": "timeout", "durationMs": 12},
@@ -195,53 +195,216 @@ def test_a_delivered_event_leaves_the_status_index_with_its_attempt_recorded(aws
 def test_a_failed_attempt_leaves_the_event_pending_with_its_error(aws: Aws) -> None:
     event = stored(aws)
 
-    assert aws.events.mark_retry(event, an_attempt("http_503"), 1)
+    assert aws.attempted(event, "http_503")
 
     item = aws.item(event)
+    assert "heldUntil" not in item
     assert (item["status"], item["attempts"], item["lastError"]) == ("PENDING", 1, "http_503")
 
 
 def test_a_failed_event_is_found_in_its_shard(aws: Aws) -> None:
     events = [stored(aws) for _ in range(6)]
     for event in events[:4]:
-        aws.events.mark_failed(event, an_attempt("timeout"), 6)
+        assert aws.failed(event)
 
-    failed = dict(aws.events.failed(shards=SHARDS))
+    failed = dict(aws.events.in_status(schema.FAILED, shards=SHARDS))
 
     assert failed == {event.key: NOON for event in events[:4]}
 
 
-@pytest.mark.parametrize("mark", ["mark_delivered", "mark_retry", "mark_failed"])
-def test_no_outcome_is_written_over_an_event_that_is_not_pending(aws: Aws, mark: str) -> None:
+def test_no_outcome_is_written_over_an_event_that_is_delivered(aws: Aws) -> None:
     event = stored(aws)
-    aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+    aws.attempted(event, "http_200")
     before = aws.item(event)
 
-    assert getattr(aws.events, mark)(event, an_attempt("timeout"), 2) is False
+    assert aws.events.mark_delivered(event, an_attempt("http_200")) is False
+    assert aws.events.mark_retry(event, an_attempt("timeout"), 1) is False
+    assert aws.events.mark_failed(event, an_attempt("timeout"), 1) is False
 
     assert aws.item(event) == before
 
 
+def test_a_failure_is_only_recorded_under_the_claim_that_it_came_of(aws: Aws) -> None:
+    event = stored(aws)
+    aws.events.claim(event, number=1, hold_seconds=60)
+    aws.events.reset(event.key, from_statuses=[schema.PENDING], target_url=TARGET_URL)
+    before = aws.item(event)
+
+    assert aws.events.mark_retry(event, an_attempt("timeout"), 1) is False
+    assert aws.events.mark_failed(event, an_attempt("timeout"), 1) is False
+
+    assert aws.item(event) == before
+
+
+def test_a_success_that_is_recorded_late_counts_even_after_another_worker_gave_up(aws: Aws) -> None:
+    event = stored(aws)
+    aws.failed(event)
+
+    assert aws.events.mark_delivered(event, an_attempt("http_200"))
+
+    assert aws.item(event)["status"] == "DELIVERED"
+
+
 def test_an_outcome_does_not_bring_an_expired_event_back(aws: Aws) -> None:
-    assert aws.events.mark_delivered(an_event(), an_attempt("http_200"), 1) is False
+    assert aws.events.mark_delivered(an_event(), an_attempt("http_200")) is False
 
     assert aws.items() == []
 
 
 def test_a_reset_event_starts_over_for_the_new_target(aws: Aws) -> None:
     event = stored(aws)
-    aws.events.mark_failed(event, an_attempt("timeout"), 6)
+    aws.failed(event)
 
     assert aws.events.reset(event.key, from_statuses=[schema.FAILED], target_url="https://new.example/")
 
     item = aws.item(event)
     assert (item["status"], item["attempts"], item["targetUrl"]) == ("PENDING", 0, "https://new.example/")
     assert item["shard"] == shard_of(event.key.event_id, SHARDS)
+    assert item["queuedAt"] == "2026-11-23T12:00:00.000Z"
+
+
+HOLD = 60
+
+
+def claimed(aws: Aws, event: Event, number: int = 1) -> bool:
+    return aws.events.claim(event, number=number, hold_seconds=HOLD)
+
+
+def test_a_claim_counts_the_attempt_before_it_is_made(aws: Aws) -> None:
+    event = stored(aws)
+
+    assert claimed(aws, event)
+
+    item = aws.item(event)
+    assert (item["status"], item["attempts"]) == ("PENDING", 1)
+    assert item["lastAttemptAt"] == "2026-11-23T12:00:00.000Z"
+    assert item["heldUntil"] == NOON.timestamp() + HOLD
+
+
+def test_an_event_is_held_by_one_worker_at_a_time(aws: Aws) -> None:
+    event = stored(aws)
+    assert claimed(aws, event)
+
+    for seconds in (0, HOLD - 1):
+        aws.clock.now = NOON + timedelta(seconds=seconds)
+        assert not claimed(aws, event)
+        assert not claimed(aws, read_one(aws, event), 2)
+
+
+def test_whoever_holds_an_event_for_too_long_has_died(aws: Aws) -> None:
+    event = stored(aws)
+    claimed(aws, event)
+    aws.clock.advance(seconds=HOLD, milliseconds=1)
+
+    assert not claimed(aws, event)  # as it was read before the first claim
+    assert claimed(aws, read_one(aws, event), 2)
+
+
+def test_a_hold_from_before_the_clock_was_put_back_holds_nobody_off(aws: Aws) -> None:
+    event = stored(aws)
+    claimed(aws, event)
+    aws.clock.advance(hours=-1)
+
+    assert claimed(aws, read_one(aws, event), 2)
+
+
+def test_clocks_that_differ_by_less_than_a_hold_change_nothing(aws: Aws) -> None:
+    event = stored(aws)
+    claimed(aws, event)
+    aws.clock.advance(seconds=-HOLD)
+
+    assert not claimed(aws, read_one(aws, event), 2)
+
+
+def test_an_event_that_is_held_can_be_reset_and_stays_held(aws: Aws) -> None:
+    event = stored(aws)
+    claimed(aws, event)
+
+    assert aws.events.reset(event.key, from_statuses=[schema.PENDING], target_url=TARGET_URL)
+
+    assert not claimed(aws, read_one(aws, event))
+
+
+@pytest.mark.parametrize("outcome", ["http_200", "timeout"])
+def test_an_event_that_is_not_pending_cannot_be_claimed_or_given_up(aws: Aws, outcome: str) -> None:
+    event = stored(aws)
+    aws.attempted(event, "http_200") if outcome == "http_200" else aws.failed(event)
+    seen = read_one(aws, event)
+
+    assert not claimed(aws, seen, 7)
+    assert not aws.events.give_up(seen, "attempts_used_up", hold_seconds=HOLD)
+
+
+def test_an_event_is_given_up_only_when_nobody_holds_it(aws: Aws) -> None:
+    event = stored(aws)
+    claimed(aws, event, 6)
+    seen = read_one(aws, event)
+
+    assert not aws.events.give_up(seen, "attempts_used_up", hold_seconds=HOLD)
+    aws.clock.advance(seconds=HOLD + 1)
+    assert aws.events.give_up(seen, "attempts_used_up", hold_seconds=HOLD)
+
+    item = aws.item(event)
+    assert (item["status"], item["lastError"], item["attempts"]) == ("FAILED", "attempts_used_up", 6)
+    assert "heldUntil" not in item
+
+
+def test_silent_are_those_that_nothing_happened_to(aws: Aws) -> None:
+    untouched, tried, requeued, given_up, delivered = (stored(aws) for _ in range(5))
+    aws.clock.advance(hours=2)
+    late = aws.clock.now
+    aws.attempted(tried, "timeout", at=late)
+    aws.failed(requeued)
+    aws.events.reset(requeued.key, from_statuses=[schema.FAILED], target_url=TARGET_URL)
+    aws.failed(given_up)
+    aws.attempted(delivered, "http_200")
+    keys = [event.key for event in (untouched, tried, requeued, given_up, delivered)]
+
+    assert aws.events.silent(keys, since=NOON) == set()
+    assert aws.events.silent(keys, since=late) == {untouched.key}
+    assert aws.events.silent(keys, since=late + timedelta(seconds=1)) == {
+        untouched.key,
+        tried.key,
+        requeued.key,
+    }
+    aws.clock.advance(days=30)
+    assert aws.events.silent(keys, since=aws.clock.now) == set()
+
+
+def test_an_event_is_marked_as_queued_again_once(aws: Aws) -> None:
+    event = stored(aws)
+    aws.clock.advance(hours=2)
+    since = aws.clock.now
+
+    assert aws.events.mark_queued_again(event.key, silent_since=since)
+    assert not aws.events.mark_queued_again(event.key, silent_since=since)
+
+    assert aws.item(event)["queuedAt"] == "2026-11-23T14:00:00.000Z"
+
+
+def test_an_event_that_was_attempted_meanwhile_is_not_marked(aws: Aws) -> None:
+    event = stored(aws)
+    aws.clock.advance(hours=2)
+    since = aws.clock.now
+    claimed(aws, event)
+
+    assert not aws.events.mark_queued_again(event.key, silent_since=since)
+
+
+def test_the_index_can_be_asked_for_what_is_old(aws: Aws) -> None:
+    old = [stored(aws) for _ in range(6)]
+    stored(aws, now=NOON + timedelta(hours=1))
+
+    found = aws.events.in_status(
+        schema.PENDING, shards=SHARDS, created_before=NOON + timedelta(milliseconds=1)
+    )
+
+    assert dict(found) == {event.key: NOON for event in old}
 
 
 def test_a_delivered_event_is_never_reset(aws: Aws) -> None:
     event = stored(aws)
-    aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+    aws.attempted(event, "http_200")
 
     statuses = [schema.FAILED, schema.PENDING]
 
@@ -252,7 +415,7 @@ def test_a_delivered_event_is_never_reset(aws: Aws) -> None:
 def test_the_attempt_history_is_bounded(aws: Aws) -> None:
     event = stored(aws)
     for number in range(1, MAX_ATTEMPT_HISTORY + 4):
-        aws.events.mark_retry(read_one(aws, event), an_attempt(f"http_{500 + number}"), number)
+        aws.attempted(event, f"http_{500 + number}", number)
 
     history = aws.item(event)["attemptHistory"]
 
@@ -268,7 +431,7 @@ def test_other_errors_of_dynamodb_are_passed_on(aws: Aws) -> None:
     with pytest.raises(ClientError):
         store.put(event, shards=SHARDS, retention=RETENTION)
     with pytest.raises(ClientError):
-        store.mark_delivered(event, an_attempt("http_200"), 1)
+        store.mark_delivered(event, an_attempt("http_200"))
 
 
 def test_shards_spread_evenly() -> None:

@@ -1,6 +1,7 @@
 """`POST /v1/events`: what is accepted is stored and queued, and everything else gets a clear answer."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from handlers import ingest
 from handlers.domain.authentication import CACHE_SECONDS, Authenticator
 from handlers.domain.event_store import EventStore
 from handlers.domain.events import EventKey
+from handlers.domain.idempotency import IdempotencyStore
 from handlers.domain.intake import Intake
 from handlers.domain.queue import Queue
 from handlers.domain.tenants import TenantStore, new_api_key
@@ -18,12 +20,15 @@ from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, Fai
 from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_body, a_request
 
 
-def a_service(aws: Aws, *, dynamodb: Any = None, sqs: Any = None) -> ingest.Service:
+def a_service(
+    aws: Aws, *, dynamodb: Any = None, sqs: Any = None, pause: Callable[[float], None] = lambda _: None
+) -> ingest.Service:
     dynamodb, sqs = dynamodb or aws.dynamodb, sqs or aws.sqs
     return ingest.Service(
         authenticator=Authenticator(TenantStore(dynamodb, TENANT_TABLE), aws.clock.seconds),
         intake=Intake(
             events=EventStore(dynamodb, EVENTS_TABLE),
+            idempotency=IdempotencyStore(dynamodb, EVENTS_TABLE, lifetime=timedelta(hours=24), pause=pause),
             queue=Queue(sqs, aws.queue_url),
             clock=aws.clock,
             shards=SHARDS,
@@ -37,8 +42,8 @@ def api_key(aws: Aws) -> str:
     return aws.tenants.create(tenant_id="acme", target_url=TARGET_URL, now=NOON).api_key
 
 
-def post(aws: Aws, request: dict[str, Any], **clients: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    answer = ingest.respond(request, a_service(aws, **clients))
+def post(aws: Aws, request: dict[str, Any], **means: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    answer = ingest.respond(request, a_service(aws, **means))
     return answer, json.loads(answer["body"])
 
 
@@ -344,6 +349,7 @@ def test_the_handler_wires_itself_from_its_environment(
         "EVENTS_TABLE_NAME": EVENTS_TABLE,
         "QUEUE_URL": aws.queue_url,
         "EVENT_RETENTION_DAYS": "30",
+        "IDEMPOTENCY_HOURS": "24",
         "STATUS_INDEX_SHARDS": str(SHARDS),
     }.items():
         monkeypatch.setenv(name, value)

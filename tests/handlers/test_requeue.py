@@ -15,7 +15,7 @@ from handlers.domain.events import Event, EventKey
 from handlers.domain.queue import Queue
 from handlers.domain.requeue import MAX_EVENT_IDS_SHOWN, RequeueInputError, Requeuer, RequeueRequest
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
-from tests.handlers.factories import NOON, TARGET_URL, Clock, LambdaContext, an_attempt, an_event
+from tests.handlers.factories import NOON, TARGET_URL, Clock, LambdaContext, an_event
 
 NEVER = float("inf")
 UNREACHABLE = ClientError({"Error": {"Code": "InternalServerError"}}, "operation")
@@ -44,7 +44,7 @@ def a_failed_event(aws: Aws, *, in_dlq: bool = True, **changes: Any) -> Event:
     if aws.tenants.show(event.key.tenant_id) is None:
         aws.tenants.create(tenant_id=event.key.tenant_id, target_url=TARGET_URL, now=NOON)
     aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
-    aws.events.mark_failed(event, an_attempt("http_500"), 6)
+    aws.failed(event)
     if in_dlq:
         aws.dlq.send(event.key)
     return event
@@ -97,7 +97,7 @@ def test_a_failed_event_without_a_message_in_the_dlq_is_sent_too(aws: Aws) -> No
 def test_a_delivered_event_is_never_sent_and_its_old_message_goes(aws: Aws) -> None:
     event = an_event()
     aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
-    aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+    aws.attempted(event, "http_200")
     aws.dlq.send(event.key)
 
     assert run(aws) == {"requeued": 0, "skipped": 1, "remaining": 0, "dryRun": False, "eventIds": []}
@@ -122,11 +122,11 @@ def test_an_event_that_is_pending_with_a_message_in_the_dlq_is_sent_again(aws: A
 
 def test_an_event_that_the_index_still_calls_failed_is_not_sent_once_it_was_delivered(aws: Aws) -> None:
     class Stale(EventStore):
-        def failed(self, *, shards: int) -> Iterator[tuple[EventKey, datetime]]:
-            found = list(super().failed(shards=shards))
+        def in_status(self, status: str, **bounds: Any) -> Iterator[tuple[EventKey, datetime]]:
+            found = list(super().in_status(status, **bounds))
             for key, _ in found:
                 self.reset(key, from_statuses=["FAILED"], target_url=TARGET_URL)
-            aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+            aws.attempted(event, "http_200")
             yield from found
 
     event = a_failed_event(aws, in_dlq=False)

@@ -20,6 +20,7 @@ from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, Fai
 from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_message, an_attempt, an_event
 from tests.handlers.receivers import answers, receiver, response
 
+HOLD = 60
 UNREACHABLE = ClientError({"Error": {"Code": "InternalServerError"}}, "operation")
 
 
@@ -70,6 +71,7 @@ def dispatcher(aws: Aws, receivers: Any, queue: Queue, *, dynamodb: Any = None) 
         deliver=receivers,
         schedule=RetrySchedule(delays_seconds=(60, 120, 240, 480, 960), jitter=lambda: 0.0),
         concurrency=4,
+        hold_seconds=HOLD,
     )
 
 
@@ -127,12 +129,95 @@ def test_the_budget_counts_attempts_of_the_event_when_its_message_was_sent_anew(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
     event = stored(aws)
-    aws.events.mark_retry(event, an_attempt(), 5)
+    aws.attempted(event, "http_500", 5)
     receivers.answer(event, "http_500")
 
     dispatcher(aws, receivers, queue).settle([a_message(event, receive_count=1)])
 
     assert aws.item(event)["status"] == "FAILED"
+
+
+def test_the_attempt_counts_before_it_is_made(aws: Aws, queue: VisibilityRecorder) -> None:
+    event, seen = stored(aws), []
+
+    def look(attempted: Event, tenant: Tenant | None) -> Result:
+        seen.append(aws.item(attempted))
+        return Result(attempt=an_attempt("http_200"))
+
+    dispatcher(aws, look, queue).settle([a_message(event)])
+
+    assert seen[0]["attempts"] == 1
+    assert seen[0]["heldUntil"] == NOON.timestamp() + HOLD
+
+
+def test_an_event_that_another_worker_holds_is_left_to_it_until_it_is_done_or_dead(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    aws.events.claim(event, number=1, hold_seconds=HOLD)
+    twin = a_message(event, message_id="twin")
+
+    undone = dispatcher(aws, receivers, queue).settle([twin])
+
+    assert undone == ["twin"]
+    assert receivers.attempts == []
+    assert queue.visibility == {"twin": HOLD}
+
+
+def test_two_workers_with_a_message_each_for_one_event_make_one_attempt(
+    aws: Aws, queue: VisibilityRecorder
+) -> None:
+    """Given both have read the event as PENDING, then only one of them attempts it."""
+    event, attempts = stored(aws), []
+
+    def deliver(attempted: Event, tenant: Tenant | None) -> Result:
+        attempts.append(attempted.key.event_id)
+        assert dispatcher(aws, deliver, queue).settle([a_message(event, message_id="b")]) == ["b"]
+        return Result(attempt=an_attempt("http_200"))
+
+    assert dispatcher(aws, deliver, queue).settle([a_message(event, message_id="a")]) == []
+    assert len(attempts) == 1
+    assert aws.item(event)["status"] == "DELIVERED"
+    assert dispatcher(aws, deliver, queue).settle([a_message(event, message_id="b")]) == []
+
+
+def test_an_event_is_not_attempted_beyond_its_budget_whatever_its_messages_receives_are(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    """Given the worker died in the middle of the last attempt, then the event failed without another."""
+    event = stored(aws)
+    aws.events.claim(event, number=6, hold_seconds=HOLD)
+    aws.clock.advance(seconds=HOLD + 1)
+    message = a_message(event, receive_count=1)
+
+    assert dispatcher(aws, receivers, queue).settle([message]) == [message.message_id]
+    assert receivers.attempts == []
+    assert queue.visibility == {message.message_id: 0}
+    assert (aws.item(event)["status"], aws.item(event)["lastError"]) == ("FAILED", "attempts_used_up")
+
+
+def test_the_last_attempt_that_is_still_being_made_is_not_given_up(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    aws.events.claim(event, number=6, hold_seconds=HOLD)
+
+    dispatcher(aws, receivers, queue).settle([a_message(event)])
+
+    assert aws.item(event)["status"] == "PENDING"
+    assert list(queue.visibility.values()) == [HOLD]
+
+
+def test_an_event_that_cannot_be_claimed_for_now_is_not_attempted(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws)
+    client = _with_paginator(FailingClient(aws.dynamodb, update_item=UNREACHABLE), aws)
+    message = a_message(event)
+
+    assert dispatcher(aws, receivers, queue, dynamodb=client).settle([message]) == [message.message_id]
+    assert receivers.attempts == []
+    assert queue.visibility == {}
 
 
 def test_a_permanent_failure_is_not_tried_again(
@@ -160,7 +245,7 @@ def test_an_event_that_was_delivered_already_is_not_sent_again(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
     event = stored(aws)
-    aws.events.mark_delivered(event, an_attempt("http_200"), 1)
+    aws.attempted(event, "http_200")
 
     assert dispatcher(aws, receivers, queue).settle([a_message(event, receive_count=2)]) == []
     assert receivers.attempts == []
@@ -170,7 +255,7 @@ def test_an_event_that_failed_is_not_sent_again_and_moves_on_to_the_dlq(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
     event = stored(aws)
-    aws.events.mark_failed(event, an_attempt("http_410"), 1)
+    aws.failed(event, "http_410", 1)
     message = a_message(event, receive_count=2)
 
     assert dispatcher(aws, receivers, queue).settle([message]) == [message.message_id]
@@ -290,15 +375,24 @@ def test_when_the_table_does_not_answer_nothing_is_attempted_and_nothing_is_lost
     assert receivers.attempts == []
 
 
+@pytest.mark.parametrize("outcome", ["http_200", "http_500"])
 def test_an_attempt_that_cannot_be_recorded_is_never_acknowledged(
-    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder, outcome: str
 ) -> None:
+    class FailsAfterTheClaim(FailingClient):
+        def __getattr__(self, name: str) -> Any:
+            if self.calls.count("update_item") == 1:
+                self._failures = {"update_item": UNREACHABLE}
+            return super().__getattr__(name)
+
     event = stored(aws)
-    client = _with_paginator(FailingClient(aws.dynamodb, update_item=UNREACHABLE), aws)
+    receivers.answer(event, outcome)
+    client = _with_paginator(FailsAfterTheClaim(aws.dynamodb), aws)
     message = a_message(event)
 
     assert dispatcher(aws, receivers, queue, dynamodb=client).settle([message]) == [message.message_id]
-    assert aws.item(event)["status"] == "PENDING"
+    assert len(receivers.attempts) == 1
+    assert (aws.item(event)["status"], aws.item(event)["attempts"]) == ("PENDING", 1)
 
 
 def test_a_tenant_that_cannot_be_read_leaves_its_message_for_later_and_the_others_go_on(
@@ -334,7 +428,7 @@ def test_an_outcome_that_comes_too_late_changes_nothing(aws: Aws, queue: Visibil
     event = stored(aws)
 
     def overtaken(attempted: Event, tenant: Tenant | None) -> Result:
-        aws.events.mark_delivered(attempted, an_attempt("http_200"), 1)
+        assert aws.events.mark_delivered(attempted, an_attempt("http_200"))
         return Result(attempt=an_attempt("http_500"))
 
     dispatcher(aws, overtaken, queue).settle([a_message(event)])

@@ -1,0 +1,47 @@
+"""The reconciler function: queues events again that were lost from the queue, on a schedule."""
+
+import os
+import time
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+from handlers import aws, logs
+from handlers.domain.event_store import EventStore
+from handlers.domain.queue import Queue
+from handlers.domain.reconciler import Reconciler
+from handlers.domain.timestamps import Clock, utc_now
+from handlers.environment import ReconcilerEnvironment
+
+# At one run in ten minutes: about two a second, which the workers take beside their other work.
+MAX_EVENTS_PER_RUN = 1000
+# Kept free at the end of a run, to finish the event at hand and to answer.
+RESERVE_SECONDS = 20
+
+logs.configure()
+
+
+def handler(event: dict[str, Any] | None, context: Any) -> dict[str, Any]:
+    """Reconcile and report; what invokes it has nothing to say."""
+    logs.begin(context)
+    return respond(event, context, wired_reconciler())
+
+
+def respond(_event: dict[str, Any] | None, context: Any, reconciler: Reconciler) -> dict[str, Any]:
+    """Reconcile by this reconciler, within the time that the invocation has."""
+    seconds_left = context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS
+    return reconciler.run(ends_at=time.monotonic() + seconds_left).document()
+
+
+@cache
+def wired_reconciler(clock: Clock = utc_now) -> Reconciler:
+    """Wire the domain to AWS by the environment, once per execution environment."""
+    environment = ReconcilerEnvironment.load(os.environ)
+    return Reconciler(
+        events=EventStore(aws.dynamodb(), environment.events_table_name, clock=clock),
+        queue=Queue(aws.sqs(), environment.queue_url),
+        shards=environment.status_index_shards,
+        stalled_after=timedelta(seconds=environment.stalled_after_seconds),
+        limit=MAX_EVENTS_PER_RUN,
+        clock=clock,
+    )

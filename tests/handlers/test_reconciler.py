@@ -1,0 +1,218 @@
+"""The reconciler: what was lost from the queue is brought back, and what merely waits is let be."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from handlers import reconciler as handler_module
+from handlers.domain.event_store import EventStore
+from handlers.domain.events import Event
+from handlers.domain.queue import Queue
+from handlers.domain.reconciler import Reconciler
+from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws, FailingClient
+from tests.handlers.factories import TARGET_URL, LambdaContext, an_event
+
+STALLED_AFTER = timedelta(minutes=90)
+NEVER = float("inf")
+UNREACHABLE = ClientError({"Error": {"Code": "InternalServerError"}}, "operation")
+
+
+class Waiting(Queue):
+    """A queue that tells how many messages wait in it, and records what is sent."""
+
+    def __init__(self, waiting: int = 0) -> None:
+        self._waiting = waiting
+        self.sent: list[str] = []
+
+    def waiting(self) -> int:
+        return self._waiting
+
+    def send(self, key: Any) -> None:
+        self.sent.append(key.event_id)
+
+
+def reconciler(aws: Aws, queue: Queue, *, limit: int = 1000, events: EventStore | None = None) -> Reconciler:
+    return Reconciler(
+        events=events or aws.events,
+        queue=queue,
+        shards=SHARDS,
+        stalled_after=STALLED_AFTER,
+        limit=limit,
+        clock=aws.clock,
+        monotonic=aws.clock.seconds,
+    )
+
+
+def stored(aws: Aws, count: int = 1, **changes: Any) -> list[Event]:
+    events = [an_event(now=aws.clock.now, **changes) for _ in range(count)]
+    for event in events:
+        aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
+    return events
+
+
+def ids(events: list[Event]) -> list[str]:
+    return sorted(event.key.event_id for event in events)
+
+
+def run(aws: Aws, queue: Queue, **options: Any) -> dict[str, Any]:
+    return reconciler(aws, queue, **options).run(ends_at=NEVER).document()
+
+
+def test_what_is_lost_is_queued_again_whatever_its_shard(aws: Aws) -> None:
+    events = stored(aws, 20)
+    aws.clock.advance(minutes=91)
+    queue = Waiting()
+
+    report = run(aws, queue)
+
+    assert report == {"stalled": 20, "waiting": 0, "queued": 20}
+    assert sorted(queue.sent) == ids(events)
+    assert len({item["shard"]["N"] for item in aws.items()}) == SHARDS
+
+
+def test_a_run_right_after_it_finds_nothing_and_one_after_the_same_time_does(aws: Aws) -> None:
+    events = stored(aws)
+    queue = Waiting()
+    aws.clock.advance(minutes=91)
+    run(aws, queue)
+
+    aws.clock.advance(minutes=89)
+    assert run(aws, queue)["queued"] == 0
+    aws.clock.advance(minutes=2)
+    assert run(aws, queue)["queued"] == 1
+    assert queue.sent == ids(events) * 2
+
+
+def test_what_is_young_attempted_lately_requeued_lately_failed_or_delivered_is_let_be(aws: Aws) -> None:
+    tried, requeued, given_up, delivered = stored(aws, 4)
+    aws.clock.advance(minutes=89)
+    stored(aws)
+    aws.attempted(tried, "timeout", at=aws.clock.now)
+    aws.failed(requeued)
+    aws.events.reset(requeued.key, from_statuses=["FAILED"], target_url=TARGET_URL)
+    aws.failed(given_up)
+    aws.attempted(delivered, "http_200")
+    aws.clock.advance(minutes=2)
+    queue = Waiting()
+
+    assert run(aws, queue) == {"stalled": 0, "waiting": 0, "queued": 0}
+    assert queue.sent == []
+
+
+def test_an_event_that_a_dead_worker_claimed_is_brought_back(aws: Aws) -> None:
+    (event,) = stored(aws)
+    aws.events.claim(event, number=1, hold_seconds=60)
+    aws.clock.advance(minutes=91)
+    queue = Waiting()
+
+    run(aws, queue)
+
+    assert queue.sent == [event.key.event_id]
+
+
+@pytest.mark.parametrize("waiting", [30, 31, 10_000])
+def test_a_backlog_that_may_be_all_of_them_causes_no_send(aws: Aws, waiting: int) -> None:
+    stored(aws, 30)
+    aws.clock.advance(hours=5)
+    queue = Waiting(waiting)
+
+    assert run(aws, queue) == {"stalled": 30, "waiting": waiting, "queued": 0}
+    assert queue.sent == []
+
+
+def test_only_those_beyond_the_backlog_are_sent_and_the_oldest_of_them(aws: Aws) -> None:
+    older = stored(aws, 5)
+    aws.clock.advance(seconds=1)
+    stored(aws, 7)
+    aws.clock.advance(hours=5)
+    queue = Waiting(7)
+
+    assert run(aws, queue) == {"stalled": 12, "waiting": 7, "queued": 5}
+    assert sorted(queue.sent) == ids(older)
+
+
+def test_a_run_is_bounded_and_the_next_ones_go_on(aws: Aws) -> None:
+    events = stored(aws, 25)
+    aws.clock.advance(hours=5)
+    queue = Waiting()
+
+    sent = [run(aws, queue, limit=10)["queued"] for _ in range(4)]
+
+    assert sent == [10, 10, 5, 0]
+    assert sorted(queue.sent) == ids(events)
+
+
+def test_a_run_stops_in_time(aws: Aws) -> None:
+    stored(aws, 3)
+    aws.clock.advance(hours=5)
+    queue = Waiting()
+
+    report = reconciler(aws, queue).run(ends_at=aws.clock.seconds())
+
+    assert report.queued == 0
+    assert queue.sent == []
+
+
+def test_an_event_that_comes_to_life_while_a_run_looks_is_not_sent(aws: Aws) -> None:
+    class Attempted(EventStore):
+        def silent(self, keys: Any, **bounds: Any) -> Any:
+            found = super().silent(keys, **bounds)
+            aws.events.claim(event, number=1, hold_seconds=60)
+            return found
+
+    (event,) = stored(aws)
+    aws.clock.advance(hours=5)
+    queue = Waiting()
+
+    report = run(aws, queue, events=Attempted(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
+
+    assert report == {"stalled": 1, "waiting": 0, "queued": 0}
+    assert queue.sent == []
+
+
+def test_a_run_that_dies_between_its_mark_and_its_message_loses_nothing(aws: Aws) -> None:
+    events = stored(aws, 2)
+    aws.clock.advance(minutes=91)
+    broken = Queue(FailingClient(aws.sqs, send_message=UNREACHABLE), aws.queue_url)
+    with pytest.raises(ClientError):
+        run(aws, broken)
+    queue = Waiting()
+
+    assert run(aws, queue)["queued"] == 1
+    aws.clock.advance(minutes=91)
+    assert run(aws, queue)["queued"] == 2
+    assert set(queue.sent) == set(ids(events))
+
+
+def test_more_events_than_one_read_takes_are_all_looked_at(aws: Aws) -> None:
+    events = stored(aws, 230)
+    aws.clock.advance(hours=5)
+    queue = Waiting()
+
+    assert run(aws, queue)["queued"] == 230
+    assert sorted(queue.sent) == ids(events)
+
+
+def test_the_handler_brings_back_what_a_purge_took(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given two events two hours old, of which one message is left, then the other one is sent again."""
+    for name, value in {
+        "EVENTS_TABLE_NAME": EVENTS_TABLE,
+        "QUEUE_URL": aws.queue_url,
+        "STATUS_INDEX_SHARDS": str(SHARDS),
+        "STALLED_AFTER_SECONDS": "5400",
+    }.items():
+        monkeypatch.setenv(name, value)
+    aws.clock.now = handler_module.utc_now() - timedelta(hours=2)
+    (lost,) = stored(aws)
+    aws.clock.advance(seconds=1)
+    (waits,) = stored(aws)
+    aws.queue.send(waits.key)
+    handler_module.wired_reconciler.cache_clear()
+
+    report = handler_module.handler({"source": "aws.events"}, LambdaContext())
+
+    assert report == {"stalled": 2, "waiting": 1, "queued": 1}
+    assert sorted(json.loads(body)["eventId"] for body in aws.bodies(aws.queue_url)) == ids([lost, waits])
