@@ -23,6 +23,7 @@ class Watched:
     dlq_name: pulumi.Input[str]
     ingest_name: pulumi.Input[str]
     worker_name: pulumi.Input[str]
+    reconciler_name: pulumi.Input[str]
     events_table_name: pulumi.Input[str]
 
 
@@ -40,7 +41,7 @@ def dashboard_body(watched: Watched, region: pulumi.Input[str]) -> pulumi.Output
 
 def _graphs(watched: Watched) -> dict[str, _Lines]:
     api, queue = watched.api_id, watched.queue_name
-    ingest, worker = watched.ingest_name, watched.worker_name
+    ingest, worker, reconciler = watched.ingest_name, watched.worker_name, watched.reconciler_name
     events = watched.events_table_name
     return {
         "API: requests": {
@@ -77,6 +78,11 @@ def _graphs(watched: Watched) -> dict[str, _Lines]:
             "invocations": function_metric(ingest, "Invocations"),
             "errors": function_metric(ingest, "Errors"),
             "throttles": function_metric(ingest, "Throttles"),
+        },
+        "Reconciler: invocations": {
+            "invocations": function_metric(reconciler, "Invocations"),
+            "errors": function_metric(reconciler, "Errors"),
+            "throttles": function_metric(reconciler, "Throttles"),
         },
         "Events table": {
             "write units": table_metric(events, "ConsumedWriteCapacityUnits"),

@@ -1,4 +1,4 @@
-"""The three functions: what each one is told, and all that it may do."""
+"""The four functions: what each one is told, and all that it may do."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,19 @@ from components.python_function import PythonFunctionArgs
 from components.settings import Settings
 from components.tables import Tables
 from handlers import schema
-from handlers.environment import IngestEnvironment, RequeueEnvironment, WorkerEnvironment
+from handlers.environment import (
+    IngestEnvironment,
+    ReconcilerEnvironment,
+    RequeueEnvironment,
+    WorkerEnvironment,
+)
 
 # Longer than the 30 seconds that an HTTP API waits: it then answers 503, where an invocation that timed out
 # would make it answer 500.
 _INGEST_TIMEOUT_SECONDS = 35
 _REQUEUE_TIMEOUT_SECONDS = 900  # Lambda's longest
+# Less than the time between two runs: one has ended before the next begins.
+_RECONCILER_TIMEOUT_SECONDS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +34,7 @@ class Functions:
     queue: DeliveryQueue
 
     def ingest(self) -> PythonFunctionArgs:
-        """Stores and queues what producers post; may read who holds an API key, but no secret."""
+        """Stores and queues what producers post; may read who holds a key, but no secret and no payload."""
         return PythonFunctionArgs(
             module="ingest",
             code=self.archive_of("ingest"),
@@ -37,6 +44,7 @@ class Functions:
                 "events_table_name": self.tables.events.name,
                 "queue_url": self.queue.queue.url,
                 "event_retention_days": self.settings.event_retention_days,
+                "idempotency_hours": self.settings.idempotency_hours,
                 "status_index_shards": self.settings.status_index_shards,
             },
             permissions=[
@@ -46,6 +54,18 @@ class Functions:
                     only_attributes=[schema.API_KEY, schema.TENANT_ID, schema.TARGET_URL, schema.STATE],
                 ),
                 Permission(actions=["dynamodb:PutItem"], resource=self.tables.events.arn),
+                Permission(
+                    actions=["dynamodb:GetItem"],
+                    resource=self.tables.events.arn,
+                    only_attributes=[
+                        schema.TENANT_ID,
+                        schema.EVENT_ID,
+                        schema.BODY_HASH,
+                        schema.FIRST_EVENT_ID,
+                        schema.CREATED_AT,
+                        schema.QUEUED,
+                    ],
+                ),
                 Permission(actions=["sqs:SendMessage"], resource=self.queue.queue.arn),
             ],
             timeout_seconds=_INGEST_TIMEOUT_SECONDS,
@@ -122,6 +142,43 @@ class Functions:
                 ),
             ],
             timeout_seconds=_REQUEUE_TIMEOUT_SECONDS,
+            memory_mb=512,
+            log_retention_days=self.settings.log_retention_days,
+        )
+
+    def reconciler(self) -> PythonFunctionArgs:
+        """Queues events again whose message was lost; reads where they stand, but no payload."""
+        return PythonFunctionArgs(
+            module="reconciler",
+            code=self.archive_of("reconciler"),
+            environment_model=ReconcilerEnvironment,
+            environment={
+                "events_table_name": self.tables.events.name,
+                "queue_url": self.queue.queue.url,
+                "status_index_shards": self.settings.status_index_shards,
+                "stalled_after_seconds": self.settings.stalled_after_seconds,
+            },
+            permissions=[
+                Permission(actions=["dynamodb:Query"], resource=self.tables.status_index_arn),
+                Permission(
+                    actions=["dynamodb:BatchGetItem"],
+                    resource=self.tables.events.arn,
+                    only_attributes=[
+                        schema.TENANT_ID,
+                        schema.EVENT_ID,
+                        schema.STATUS,
+                        schema.CREATED_AT,
+                        schema.QUEUED_AT,
+                        schema.LAST_ATTEMPT_AT,
+                        schema.EXPIRES_AT,
+                    ],
+                ),
+                Permission(actions=["dynamodb:UpdateItem"], resource=self.tables.events.arn),
+                Permission(
+                    actions=["sqs:SendMessage", "sqs:GetQueueAttributes"], resource=self.queue.queue.arn
+                ),
+            ],
+            timeout_seconds=_RECONCILER_TIMEOUT_SECONDS,
             memory_mb=512,
             log_retention_days=self.settings.log_retention_days,
         )

@@ -143,6 +143,15 @@ def _alarms(args: MonitoringArgs) -> list[_Alarm]:
             above=0,
         ),
         _Alarm(
+            label="reconciler-errors",
+            why=(
+                "Invocations of the reconciler failed: events that were lost from the queue are not brought "
+                "back. Look at its logs."
+            ),
+            metric=function_metric(watched.reconciler_name, "Errors"),
+            above=0,
+        ),
+        _Alarm(
             label="api-5xx",
             why="Producers were answered with a server error: events were not accepted.",
             metric=api_metric(watched.api_id, "5xx"),

@@ -22,6 +22,8 @@ LOG_RETENTION_DAYS = (
 _WORKER_RESERVE_SECONDS = 15
 # The worker adds up to a tenth to every delay.
 _JITTER = 1.1
+# The longest wait that a receiver may ask for by `Retry-After` is an hour, whatever the schedule.
+_STALLED_MARGIN_SECONDS = 60 * 60
 _DAY_SECONDS = 24 * 60 * 60
 
 _DNS_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -180,6 +182,15 @@ class Settings(BaseModel):
         """How long all attempts at one event take at the most, unless its receiver asks for longer waits."""
         waits = round(sum(self.retry_delays_seconds) * _JITTER)
         return waits + self.max_attempts * self.worker_timeout_seconds
+
+    @property
+    def stalled_after_seconds(self) -> int:
+        """How long nothing happens to an owed event before its message counts as lost.
+
+        Longer than any event rests while its message is in the queue: one wait of the schedule, or the hour
+        that a receiver may ask for by `Retry-After`. What is queued again too early is a message more for the workers.
+        """
+        return self.retry_span_seconds + _STALLED_MARGIN_SECONDS
 
 
 def _unknown(prefix: str, key: str, keys: set[str]) -> str:

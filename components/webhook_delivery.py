@@ -15,11 +15,14 @@ from components.functions import Functions
 from components.http_api import HttpApi, HttpApiArgs
 from components.monitoring import Monitoring, MonitoringArgs
 from components.python_function import PythonFunction
+from components.schedule import Schedule, ScheduleArgs
 from components.settings import Settings
 from components.tables import Tables, TablesArgs
 
 # How much longer than all its retries an event may be owed before the operator is told.
 _OLDEST_EVENT_MARGIN_SECONDS = 900
+# A run that finds nothing costs one query per shard of the index.
+_RECONCILE_EVERY_MINUTES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,7 @@ class WebhookDeliveryArgs:
 
 
 class WebhookDelivery(pulumi.ComponentResource):
-    """Tables, queues, three functions, the HTTP API, its domain if there is one, and the monitoring."""
+    """Tables, queues, four functions, a schedule, the HTTP API, its domain if any, and the monitoring."""
 
     stack_outputs: dict[str, pulumi.Output[Any]]
 
@@ -58,7 +61,13 @@ class WebhookDelivery(pulumi.ComponentResource):
         ingest = PythonFunction(f"{name}-ingest", functions.ingest(), child)
         worker = PythonFunction(f"{name}-worker", functions.worker(), child)
         requeue = PythonFunction(f"{name}-requeue", functions.requeue(), child)
+        reconciler = PythonFunction(f"{name}-reconciler", functions.reconciler(), child)
         _deliver(name, settings, queue, worker, child)
+        Schedule(
+            f"{name}-reconciliation",
+            ScheduleArgs(function=reconciler.function, every_minutes=_RECONCILE_EVERY_MINUTES),
+            child,
+        )
         api = HttpApi(
             f"{name}-http",
             HttpApiArgs(
@@ -78,6 +87,7 @@ class WebhookDelivery(pulumi.ComponentResource):
                     dlq_name=queue.dlq.name,
                     ingest_name=ingest.function.name,
                     worker_name=worker.function.name,
+                    reconciler_name=reconciler.function.name,
                     events_table_name=tables.events.name,
                 ),
                 oldest_message_seconds=settings.retry_span_seconds + _OLDEST_EVENT_MARGIN_SECONDS,

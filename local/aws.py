@@ -76,6 +76,11 @@ class Aws:
         return self._client("dynamodb")
 
     @cached_property
+    def events(self) -> Any:
+        """Rules of EventBridge; no stubs of this service are installed."""
+        return self._client("events")
+
+    @cached_property
     def iam(self) -> "IAMClient":
         """Roles and their policies."""
         return self._client("iam")

@@ -6,6 +6,7 @@ of standard input. When that end closes, however the launcher ended, this proces
 
 import asyncio
 import importlib
+import json
 import os
 import shutil
 import signal
@@ -56,6 +57,7 @@ async def _serve(fd: int, port: int) -> None:
     # The emulator's modules and the framework that serves them have types of their own, or none.
     ministack = importlib.import_module("ministack.app")
     importlib.import_module("ministack.core.hypercorn_compat").install()
+    _see_what_batches_name()
     guard: Any = Guard(ministack.app, port=port, advance=_queue_clock())
     serve_app: Any = importlib.import_module("hypercorn.asyncio").serve
     await serve_app(guard, config, shutdown_trigger=_stop_requested().wait)
@@ -72,6 +74,33 @@ def _queue_clock() -> Callable[[float], float]:
         return clock.advanced_seconds
 
     return advance
+
+
+def _see_what_batches_name() -> None:
+    """Let policies see which attributes a BatchGetItem names.
+
+    The emulator looks for them at the top of a request, where a batch has none: it would refuse every batch
+    to a role that must name what it reads.
+    """
+    iam: Any = importlib.import_module("ministack.core.iam_actions")
+    at_the_top: Callable[[bytes], dict[str, Any]] = iam.dynamodb_service_context
+
+    def of_every_table(body: bytes) -> dict[str, Any]:
+        try:
+            tables: list[Any] = list(json.loads(body)["RequestItems"].values())
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return at_the_top(body)
+        contexts = [at_the_top(json.dumps(table).encode()) for table in tables]
+        named = [context.get("dynamodb:Attributes") for context in contexts]
+        # One table of which everything is asked is as good as everything.
+        if not all(named):
+            return at_the_top(body)
+        return {
+            "dynamodb:Attributes": [name for names in named for name in names or ()],
+            "dynamodb:Select": "SPECIFIC_ATTRIBUTES",
+        }
+
+    iam.dynamodb_service_context = of_every_table
 
 
 def _stop_requested() -> asyncio.Event:

@@ -1,6 +1,7 @@
 """A receiver of webhooks on loopback, as a customer would write one: it verifies by the public libraries."""
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -177,6 +178,11 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     receiver: Receiver
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a sender that went away, as one does that was killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

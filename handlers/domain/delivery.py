@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -164,10 +165,16 @@ def _headers(event_id: str, body: bytes, tenant: Tenant, at: datetime) -> dict[s
 
 def _read_answer(response: requests.Response) -> bytes:
     """The beginning of the answer's body; how it ends no longer matters, the status has been said."""
-    try:
-        return response.raw.read(MAX_ANSWER_READ_BYTES, decode_content=False)
-    except (Urllib3Error, OSError):
-        return b""
+    beginning = b""
+    # ValueError and OverflowError: http.client takes sizes of chunks below zero for sizes.
+    with suppress(Urllib3Error, OSError, ValueError, OverflowError):
+        while len(beginning) < MAX_ANSWER_READ_BYTES:
+            # One read of the socket at a time: any other way, a chunk of the size -1 is read without end.
+            piece = response.raw.read1(MAX_ANSWER_READ_BYTES - len(beginning), decode_content=False)
+            if not piece:
+                break
+            beginning += piece
+    return beginning
 
 
 def _error_class(error: BaseException) -> str:

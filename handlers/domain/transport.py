@@ -1,10 +1,12 @@
 """HTTP to receivers that are not trusted: pooled connections to vetted addresses only, each with a deadline.
 
 `requests` does the HTTP. What it leaves open is closed here: connections go to the address that was
-checked and to no other, nothing is taken from the environment, redirects and cookies do not exist, and
-what runs under a `Deadline` ends with it.
+checked and to no other, nothing is taken from the environment, redirects and cookies do not exist, the
+head of an answer has an end, and what runs under a `Deadline` ends with it.
 """
 
+import http.client
+import io
 import socket
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
 
 from handlers.domain.deadline import Deadline
 from handlers.domain.targets import Resolve, resolve, vetted_addresses
@@ -24,6 +27,9 @@ from handlers.domain.targets import Resolve, resolve, vetted_addresses
 # being closed fails: reuse within a burst, not across pauses.
 MAX_IDLE_SECONDS = 4.0
 _MAX_HOSTS = 100
+# Status line, headers and interim answers. http.client takes 100 lines of 64 KiB each, and a few megabytes
+# of carriage returns are seconds and hundreds of megabytes to the parsers of e-mail and cookies that follow.
+MAX_HEAD_BYTES = 64 * 1024
 
 Connect = Callable[[str, int], socket.socket]
 
@@ -74,14 +80,46 @@ class _GuardedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._pools
 
 
+class _BoundedResponse(http.client.HTTPResponse):
+    def begin(self) -> None:
+        bounded = _BoundedHead(self.fp.detach())
+        self.fp = bounded
+        super().begin()
+        bounded.left = None
+
+
+class _BoundedHead(io.BufferedReader):
+    """What a receiver sends, with a bound on its lines up to the body.
+
+    Attributes:
+        left: how many bytes the head may still take; None once it has ended.
+    """
+
+    left: int | None = MAX_HEAD_BYTES
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        if self.left is not None:
+            self.left -= len(line)
+            if self.left < 0:
+                raise http.client.HTTPException(f"the head of the answer exceeds {MAX_HEAD_BYTES} bytes")
+        return line
+
+
 def _pool_classes(connect: Connect) -> dict[str, type[HTTPConnectionPool]]:
     class Guarded(HTTPConnection):
         """A connection that goes where `connect` goes, and that ends with the deadline of each request."""
 
+        response_class = _BoundedResponse
         _last_used = 0.0
 
         def _new_conn(self) -> socket.socket:
-            return connect(self._dns_host, self.port or self.default_port)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - set by urllib3 from the URL's host
+            try:
+                return connect(self._dns_host, self.port or self.default_port)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - set by urllib3 from the URL's host
+            except OSError as error:
+                # The deadline ends a connect as a reset does, and urllib3 takes a bare reset for one that
+                # came after the request: it would read the answer from a connection that never was.
+                raise NewConnectionError(self, str(error)) from error
 
         @property
         def is_connected(self) -> bool:

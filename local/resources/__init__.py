@@ -6,7 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import Aws
 from local.errors import LocalStackError
-from local.resources import domain, dynamodb, functions, http_api, iam, monitoring, sqs
+from local.resources import domain, dynamodb, events, functions, http_api, iam, monitoring, sqs
 from local.resources.declared import Created, Declared, Kind, Properties
 from local.resources.lookups import LOOKUPS
 
@@ -17,6 +17,7 @@ KINDS: Mapping[str, Kind] = (
     | dynamodb.KINDS
     | iam.KINDS
     | functions.KINDS
+    | events.KINDS
     | http_api.KINDS
     | monitoring.KINDS
     | domain.KINDS

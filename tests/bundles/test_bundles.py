@@ -46,7 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_there_is_a_bundle_for_each_function() -> None:
-    assert functions() == ["ingest", "requeue", "worker"]
+    assert functions() == ["ingest", "reconciler", "requeue", "worker"]
 
 
 @pytest.mark.parametrize("function", functions())

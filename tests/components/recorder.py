@@ -172,6 +172,8 @@ def _made_up(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]
     match type_:
         case "aws:sqs/queue:Queue":
             made_up["url"] = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}-1a2b3c4"
+        case "aws:cloudwatch/eventRule:EventRule":
+            made_up["arn"] = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{made_up['name']}"
         case "aws:lambda/function:Function":
             made_up["invokeArn"] = f"arn:aws:apigateway:{REGION}:lambda:path/functions/{arn}/invocations"
         case "aws:lambda/invocation:Invocation":

@@ -7,8 +7,15 @@ from typing import Any
 import pytest
 
 from components.functions import Functions
-from handlers.environment import IngestEnvironment, RequeueEnvironment, WorkerEnvironment
-from tests.components.recorder import Recording, Registered
+from handlers.domain.retry import MAX_RETRY_AFTER_SECONDS
+from handlers.environment import (
+    FunctionEnvironment,
+    IngestEnvironment,
+    ReconcilerEnvironment,
+    RequeueEnvironment,
+    WorkerEnvironment,
+)
+from tests.components.recorder import ACCOUNT, REGION, Recording, Registered
 
 CONTRACT_OUTPUTS = {
     "endpoint_url",
@@ -30,6 +37,8 @@ LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
+API = "aws:apigatewayv2/api:Api"
+RULE = "aws:cloudwatch/eventRule:EventRule"
 
 
 def statements(resource: Registered, property_: str = "policy") -> list[dict[str, Any]]:
@@ -75,7 +84,7 @@ def test_nothing_the_program_declares_is_a_secret_that_its_state_would_hold(reco
 
 def test_every_log_group_forgets_and_every_function_writes_to_its_own(recording: Recording):
     groups = recording.of_type(LOG_GROUP)
-    assert len(groups) == 4
+    assert len(groups) == 5
     assert all(group.inputs["retentionInDays"] > 0 for group in groups)
     for function in recording.of_type(FUNCTION):
         own = function.name.removesuffix("-function") + "-logs"
@@ -113,9 +122,9 @@ def test_no_permission_has_a_wildcard_but_for_the_streams_of_a_log_group(recordi
 
 def test_every_function_has_a_role_and_a_policy_of_its_own_that_only_lambda_may_take(recording: Recording):
     functions, roles, policies = map(recording.of_type, (FUNCTION, ROLE, ROLE_POLICY))
-    assert len(functions) == len(roles) == len(policies) == 3
-    assert len({function.inputs["role"] for function in functions}) == 3
-    assert len({policy.inputs["role"] for policy in policies}) == 3
+    assert len(functions) == len(roles) == len(policies) == 4
+    assert len({function.inputs["role"] for function in functions}) == 4
+    assert len({policy.inputs["role"] for policy in policies}) == 4
     for role in roles:
         assert statements(role, "assumeRolePolicy") == [
             {
@@ -146,17 +155,19 @@ def test_every_function_runs_python_3_13_on_arm64_without_layers(recording: Reco
         (Functions.ingest, IngestEnvironment),
         (Functions.worker, WorkerEnvironment),
         (Functions.requeue, RequeueEnvironment),
+        (Functions.reconciler, ReconcilerEnvironment),
     ],
 )
 def test_every_function_can_load_the_environment_that_it_is_given(
-    recording: Recording, function: Any, model: type[IngestEnvironment]
+    recording: Recording, function: Any, model: type[FunctionEnvironment]
 ):
     name = function.__name__
     declared = recording.one(FUNCTION, f"-{name}-function").inputs
-    loaded = model.load(declared["environment"]["variables"])
+    loaded = model.load(declared["environment"]["variables"]).model_dump()
     assert declared["handler"] == f"handlers.{name}.handler"
-    assert loaded.tenant_table_name == recording.outputs["tenant_table_name"]
-    assert loaded.queue_url == recording.outputs["queue_url"]
+    parts = loaded.keys() & recording.outputs.keys()
+    assert parts >= {"events_table_name", "queue_url"}
+    assert {part: loaded[part] for part in parts} == {part: recording.outputs[part] for part in parts}
 
 
 def test_a_message_stays_hidden_for_six_times_the_worker_s_timeout(recording: Recording):
@@ -199,12 +210,40 @@ def test_the_worker_takes_batches_at_once_and_reports_each_failure(recording: Re
 
 
 def test_every_permission_to_invoke_names_who_may(recording: Recording):
-    permissions = recording.of_type("aws:lambda/permission:Permission")
-    assert permissions
-    api = recording.one("aws:apigatewayv2/api:Api")
-    for permission in permissions:
-        assert permission.inputs["sourceArn"].endswith(f":{api.name}/*")
-        assert permission.inputs["principal"] == "apigateway.amazonaws.com"
+    api, rule = recording.one(API), recording.one(RULE)
+    reconciler = recording.one(FUNCTION, "-reconciler-function")
+    assert {
+        (permission.inputs["principal"], permission.inputs["function"], permission.inputs["sourceArn"])
+        for permission in recording.of_type("aws:lambda/permission:Permission")
+    } == {
+        (
+            "apigateway.amazonaws.com",
+            recording.outputs["ingest_function_name"],
+            f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.name}/*",
+        ),
+        (
+            "events.amazonaws.com",
+            f"{reconciler.name}-1a2b3c4",
+            f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule.name}-1a2b3c4",
+        ),
+    }
+
+
+def test_a_run_of_the_reconciler_ends_before_the_next_begins(recording: Recording):
+    rule, target = recording.one(RULE), recording.one("aws:cloudwatch/eventTarget:EventTarget").inputs
+    reconciler = recording.one(FUNCTION, "-reconciler-function")
+    assert rule.inputs["scheduleExpression"] == "rate(10 minutes)"
+    assert reconciler.inputs["timeout"] < 10 * 60
+    assert target["rule"] == f"{rule.name}-1a2b3c4"
+    assert target["arn"].endswith(f"/{reconciler.name}")
+
+
+def test_an_event_that_only_waits_for_a_retry_is_not_taken_for_lost(recording: Recording):
+    worker = recording.one(FUNCTION, "-worker-function").inputs
+    reconciler = recording.one(FUNCTION, "-reconciler-function").inputs["environment"]["variables"]
+    delays = json.loads(worker["environment"]["variables"]["RETRY_DELAYS_SECONDS"])
+    longest_wait = max(1.1 * max(delays), MAX_RETRY_AFTER_SECONDS)
+    assert json.loads(reconciler["STALLED_AFTER_SECONDS"]) > longest_wait + worker["timeout"]
 
 
 def test_every_request_goes_to_ingest_under_both_throttling_limits(recording: Recording):

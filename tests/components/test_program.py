@@ -3,22 +3,26 @@
 import json
 from typing import Any
 
+import pulumi_aws as aws
 import pytest
 
+from components.schedule import Schedule, ScheduleArgs
 from handlers import schema
-from tests.components.recorder import ACCOUNT, REGION, Recording, Registered
+from tests.components.conftest import DEV
+from tests.components.recorder import ACCOUNT, REGION, Recording, Registered, record
 from tests.components.test_contracts import (
+    API,
     FUNCTION,
     LOG_GROUP,
     MAPPING,
     QUEUE,
     ROLE_POLICY,
+    RULE,
     TABLE,
     statements,
 )
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-API = "aws:apigatewayv2/api:Api"
 INVOCATION = "aws:lambda/invocation:Invocation"
 DLQ_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue/webhooks-dev-delivery-dlq"
 QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue/webhooks-dev-delivery-queue"
@@ -33,22 +37,24 @@ READ_QUEUE = {
     "sqs:GetQueueAttributes",
 }
 SECRETS = {schema.WEBHOOK_SECRET, schema.PREVIOUS_WEBHOOK_SECRET}
+PAYLOADS = {schema.PAYLOAD, schema.PAYLOAD_ENCODING}
 
 
 def permissions(recording: Recording, function: str) -> dict[str, set[str]]:
     """What a function may do, by resource, but for writing its logs."""
-    policy = recording.one(ROLE_POLICY, f"-{function}-policy")
-    return {
-        statement["Resource"]: set(statement["Action"])
-        for statement in statements(policy)
-        if not statement["Action"][0].startswith("logs:")
-    }
+    granted: dict[str, set[str]] = {}
+    for statement in statements(recording.one(ROLE_POLICY, f"-{function}-policy")):
+        if not statement["Action"][0].startswith("logs:"):
+            granted.setdefault(statement["Resource"], set()).update(statement["Action"])
+    return granted
 
 
-def condition(recording: Recording, function: str, resource: str) -> dict[str, Any] | None:
+def condition(recording: Recording, function: str, action: str, resource: str) -> dict[str, Any] | None:
     policy = recording.one(ROLE_POLICY, f"-{function}-policy")
     (found,) = [
-        statement.get("Condition") for statement in statements(policy) if statement["Resource"] == resource
+        statement.get("Condition")
+        for statement in statements(policy)
+        if statement["Resource"] == resource and action in statement["Action"]
     ]
     return found
 
@@ -57,10 +63,10 @@ def alarm(recording: Recording, label: str) -> Registered:
     return recording.one(ALARM, f"-monitoring-{label}")
 
 
-def test_ingest_may_look_up_a_key_store_an_event_and_queue_it(dev: Recording):
+def test_ingest_may_look_up_a_key_and_an_earlier_request_store_an_event_and_queue_it(dev: Recording):
     assert permissions(dev, "ingest") == {
         TENANTS_ARN: {"dynamodb:GetItem"},
-        EVENTS_ARN: {"dynamodb:PutItem"},
+        EVENTS_ARN: {"dynamodb:PutItem", "dynamodb:GetItem"},
         QUEUE_ARN: {"sqs:SendMessage"},
     }
 
@@ -81,28 +87,65 @@ def test_requeue_alone_touches_the_dlq(dev: Recording):
         STATUS_INDEX_ARN: {"dynamodb:Query"},
         TENANT_INDEX_ARN: {"dynamodb:Query"},
     }
-    assert DLQ_ARN not in permissions(dev, "ingest") | permissions(dev, "worker")
+    for other in ("ingest", "worker", "reconciler"):
+        assert DLQ_ARN not in permissions(dev, other)
+
+
+def test_the_reconciler_may_find_events_and_queue_them_again(dev: Recording):
+    assert permissions(dev, "reconciler") == {
+        STATUS_INDEX_ARN: {"dynamodb:Query"},
+        EVENTS_ARN: {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
+        QUEUE_ARN: {"sqs:SendMessage", "sqs:GetQueueAttributes"},
+    }
 
 
 @pytest.mark.parametrize(
-    ("function", "resource", "attributes"),
+    ("function", "action", "resource", "attributes"),
     [
         (
             "ingest",
+            "dynamodb:GetItem",
             TENANTS_ARN,
             {schema.API_KEY, schema.TENANT_ID, schema.TARGET_URL, schema.STATE},
         ),
-        ("requeue", TENANT_INDEX_ARN, {schema.TENANT_ID, schema.TARGET_URL}),
+        ("requeue", "dynamodb:Query", TENANT_INDEX_ARN, {schema.TENANT_ID, schema.TARGET_URL}),
+        (
+            "ingest",
+            "dynamodb:GetItem",
+            EVENTS_ARN,
+            {
+                schema.TENANT_ID,
+                schema.EVENT_ID,
+                schema.BODY_HASH,
+                schema.FIRST_EVENT_ID,
+                schema.CREATED_AT,
+                schema.QUEUED,
+            },
+        ),
+        (
+            "reconciler",
+            "dynamodb:BatchGetItem",
+            EVENTS_ARN,
+            {
+                schema.TENANT_ID,
+                schema.EVENT_ID,
+                schema.STATUS,
+                schema.CREATED_AT,
+                schema.QUEUED_AT,
+                schema.LAST_ATTEMPT_AT,
+                schema.EXPIRES_AT,
+            },
+        ),
     ],
 )
-def test_ingest_and_requeue_must_name_what_they_read_of_a_tenant_and_may_not_name_a_secret(
-    dev: Recording, function: str, resource: str, attributes: set[str]
+def test_all_but_the_worker_must_name_what_they_read_and_may_name_neither_a_secret_nor_a_payload(
+    dev: Recording, function: str, action: str, resource: str, attributes: set[str]
 ):
-    limits = condition(dev, function, resource)
+    limits = condition(dev, function, action, resource)
     assert limits is not None
     readable = set(limits["ForAllValues:StringEquals"]["dynamodb:Attributes"])
     assert readable == attributes
-    assert not readable & SECRETS
+    assert not readable & (SECRETS | PAYLOADS)
     assert limits["Null"] == {"dynamodb:Attributes": "false"}
     assert limits["StringEqualsIfExists"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
 
@@ -207,6 +250,7 @@ def test_every_alarm_is_there_without_an_address_and_tells_nobody(dev: Recording
         "worker-errors",
         "worker-throttles",
         "ingest-errors",
+        "reconciler-errors",
         "api-5xx",
     }
     assert not any(alarm.inputs["alarmActions"] for alarm in dev.of_type(ALARM))
@@ -233,8 +277,16 @@ def test_only_cloudwatch_of_this_account_may_publish_to_the_topic(with_alarm_ema
 def test_the_alarms_watch_what_their_names_say(dev: Recording):
     watched = {
         label: (alarm(dev, label).inputs["metricName"], alarm(dev, label).inputs["dimensions"])
-        for label in ("dlq-not-empty", "oldest-event", "in-flight", "worker-errors", "api-5xx")
+        for label in (
+            "dlq-not-empty",
+            "oldest-event",
+            "in-flight",
+            "worker-errors",
+            "reconciler-errors",
+            "api-5xx",
+        )
     }
+    reconciler = dev.one(FUNCTION, "-reconciler-function")
     queue = {"QueueName": "webhooks-dev-delivery-queue-1a2b3c4"}
     assert watched == {
         "dlq-not-empty": (
@@ -244,6 +296,7 @@ def test_the_alarms_watch_what_their_names_say(dev: Recording):
         "oldest-event": ("ApproximateAgeOfOldestMessage", queue),
         "in-flight": ("ApproximateNumberOfMessagesNotVisible", queue),
         "worker-errors": ("Errors", {"FunctionName": dev.outputs["worker_function_name"]}),
+        "reconciler-errors": ("Errors", {"FunctionName": f"{reconciler.name}-1a2b3c4"}),
         "api-5xx": ("5xx", {"ApiId": f"{dev.one(API).name}-id"}),
     }
     assert alarm(dev, "in-flight").inputs["threshold"] == 80_000
@@ -276,6 +329,7 @@ def test_every_setting_reaches_the_resource_that_it_is_for(other_values: Recordi
     worker = other_values.one(FUNCTION, "-worker-function").inputs
     ingest = other_values.one(FUNCTION, "-ingest-function").inputs["environment"]["variables"]
     requeue = other_values.one(FUNCTION, "-requeue-function").inputs["environment"]["variables"]
+    reconciler = other_values.one(FUNCTION, "-reconciler-function").inputs["environment"]["variables"]
     mapping = other_values.one(MAPPING).inputs
     assert worker["timeout"] == 22
     assert worker["environment"]["variables"]["WEBHOOK_TIMEOUT_SECONDS"] == "7"
@@ -285,5 +339,21 @@ def test_every_setting_reaches_the_resource_that_it_is_for(other_values: Recordi
     assert json.loads(other_values.one(QUEUE, "-queue").inputs["redrivePolicy"])["maxReceiveCount"] == 3
     assert (ingest["EVENT_RETENTION_DAYS"], ingest["STATUS_INDEX_SHARDS"]) == ("3", "4")
     assert requeue["STATUS_INDEX_SHARDS"] == "4"
+    assert (reconciler["STATUS_INDEX_SHARDS"], reconciler["STALLED_AFTER_SECONDS"]) == ("4", "3669")
     assert (mapping["batchSize"], mapping["scalingConfig"]) == (5, {"maximumConcurrency": 6})
     assert {group.inputs["retentionInDays"] for group in other_values.of_type(LOG_GROUP)} == {14}
+
+
+def test_how_long_an_idempotency_key_is_remembered_reaches_ingest():
+    recording = record(config={**DEV, "idempotencyHours": "48"})
+    ingest = recording.one(FUNCTION, "-ingest-function").inputs["environment"]["variables"]
+    assert ingest["IDEMPOTENCY_HOURS"] == "48"
+
+
+@pytest.mark.parametrize(("minutes", "rate"), [(1, "rate(1 minute)"), (2, "rate(2 minutes)")])
+def test_a_schedule_is_written_as_eventbridge_reads_it(minutes: int, rate: str):
+    def program() -> None:
+        function = aws.lambda_.Function("chime", role="role")
+        Schedule("clock", ScheduleArgs(function=function, every_minutes=minutes))
+
+    assert record(program).one(RULE).inputs["scheduleExpression"] == rate

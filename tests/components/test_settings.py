@@ -31,6 +31,8 @@ def test_nothing_needs_to_be_set():
     assert settings.retry_delays_seconds == (60, 120, 240, 480, 960)
     assert settings.max_attempts == 6
     assert settings.worker_timeout_seconds == 45
+    assert settings.retry_span_seconds == 1.1 * (60 + 120 + 240 + 480 + 960) + 6 * 45
+    assert settings.stalled_after_seconds == settings.retry_span_seconds + 3600
     assert not settings.allow_private_targets
     assert settings.bundle_target == "lambda"
 

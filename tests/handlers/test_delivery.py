@@ -1,5 +1,6 @@
 """One attempt against receivers that behave, that fail, and that mean harm."""
 
+import errno
 import json
 import socket
 import threading
@@ -211,6 +212,10 @@ ENDLESS = {
     "a length of 10 GB": answers(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000000\r\n\r\nx"),
     "nothing, not even the end of the headers": answers(b"HTTP/1.1 200 OK\r\n"),
     "chunks of junk": answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n"),
+    "a chunk of size -2": answers(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nx"),
+    "a chunk of size -16^30": answers(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1" + b"0" * 30 + b"\r\nx"
+    ),
 }
 
 
@@ -230,14 +235,15 @@ def test_an_endless_answer_to_a_redirect_is_not_read_either() -> None:
     assert running.connections == 1
 
 
-def test_no_more_than_64_kib_of_an_answer_is_read() -> None:
+@pytest.mark.parametrize("before_body", [b"\r\n", b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"])
+def test_no_more_than_64_kib_of_an_answer_is_read(before_body: bytes) -> None:
     sent = 0
 
     def measured(connection: socket.socket, running: Receiver) -> None:
         nonlocal sent
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 500 Oops\r\n\r\n")
+        connection.sendall(b"HTTP/1.1 500 Oops\r\n" + before_body)
         while True:
             sent += connection.send(b"x" * 4096)
 
@@ -254,6 +260,12 @@ BROKEN = {
     "speaks another protocol": answers(b"SSH-2.0-OpenSSH_9.9\r\n"),
     "sends a megabyte in one header": answers(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000 + b"\r\n\r\n"),
     "sends 10,000 headers": answers(b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 10_000 + b"\r\n"),
+    "sends more than 64 KiB of headers": answers(
+        b"HTTP/1.1 200 OK\r\n" + (b"X: " + b"x" * 1000 + b"\r\n") * 66 + b"\r\n"
+    ),
+    "sends 100 Continue for ever, and fast": answers_then(
+        b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100, every=0
+    ),
 }
 
 
@@ -263,6 +275,35 @@ def test_an_answer_that_is_not_http_is_a_failed_attempt(script: Script) -> None:
 
     assert result.attempt.status_code is None or not result.attempt.succeeded
     assert result.attempt.outcome in {"connection_failure", "connection_reset"}
+
+
+def test_headers_of_almost_64_kib_are_read() -> None:
+    headers = [f"X-{number}: {'x' * 1000}" for number in range(60)]
+
+    result, _ = deliver_to(answers(response("200 OK", b"", *headers)))
+
+    assert result.attempt.outcome == "http_200"
+
+
+def test_a_connection_that_is_never_made_ends_with_the_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        address = server.getsockname()
+        # It waits to be accepted, and beyond it the queue takes nobody.
+        with socket.create_connection(address):
+            url = f"http://127.0.0.1:{address[1]}/hooks"
+            result = delivery(timeout=IMPATIENT)(event_for(url), a_tenant())
+
+    assert result.attempt.outcome == "timeout"
+    assert not result.permanent
+
+
+def test_a_connection_that_is_reset_before_it_is_made_is_told() -> None:
+    def reset(host: str, port: int) -> Sequence[str]:
+        raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+
+    result = delivery(resolver=reset)(event_for("http://reset.example/"), a_tenant())
+
+    assert result.attempt.outcome == "connection_reset"
 
 
 def test_a_refused_connection_is_told() -> None:

@@ -1,11 +1,20 @@
 """What the local stack adds to the program: nothing but what one machine needs."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
+from handlers import schema
+from handlers.domain.event_store import EventStore
+from handlers.domain.events import Event, EventKey, new_event_id
 from local.errors import ProgramError
+from local.resources.functions import invoke
 from local.stack import LocalStack
+
+if TYPE_CHECKING:
+    from types_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 
 
 def test_every_part_can_be_created_a_domain_alarms_and_a_requeue_included():
@@ -52,3 +61,42 @@ def test_the_deployed_tables_and_queues_are_as_declared(stack: LocalStack):
     assert json.loads(queue["RedrivePolicy"])["maxReceiveCount"] == 6
     assert queue["VisibilityTimeout"] == "270"
     assert json.loads(queue["Policy"])["Statement"][0]["Effect"] == "Deny"
+
+
+def reconciler(stack: LocalStack) -> "FunctionConfigurationTypeDef":
+    """The outputs do not name it: nothing but its schedule invokes it."""
+    functions = stack.aws.lambda_.list_functions()["Functions"]
+    (found,) = [function for function in functions if "-reconciler-" in function["FunctionName"]]
+    return found
+
+
+def test_the_deployed_reconciler_runs_every_ten_minutes(stack: LocalStack):
+    (rule,) = stack.aws.events.list_rules()["Rules"]
+    (target,) = stack.aws.events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    function = reconciler(stack)
+    policy = json.loads(stack.aws.lambda_.get_policy(FunctionName=function["FunctionName"])["Policy"])
+    (statement,) = policy["Statement"]
+
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(10 minutes)", "ENABLED")
+    assert target["Arn"] == function["FunctionArn"]
+    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+    assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": rule["Arn"]}}
+
+
+def test_the_deployed_reconciler_may_queue_an_event_that_no_message_names(stack: LocalStack):
+    now = datetime.now(UTC)
+    events = EventStore(stack.aws.dynamodb, stack.outputs["events_table_name"])
+    lost = Event(
+        key=EventKey(tenant_id="acme", event_id=new_event_id(now)),
+        type="order.created",
+        status=schema.PENDING,
+        attempts=0,
+        target_url="http://127.0.0.1:9/nobody-answers",
+        created_at=now - timedelta(days=1),
+        body=b"{}",
+    )
+    events.put(lost, shards=8, retention=timedelta(days=30))
+
+    report = json.loads(invoke(stack.aws, reconciler(stack)["FunctionName"], "{}"))
+
+    assert report == {"stalled": 1, "waiting": 0, "queued": 1}
