@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo run test check format bench lock clean
+.PHONY: help install demo run test faults check format bench lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ run: $(STAMP)  ## Run the local stack in the foreground until Ctrl-C
 
 test: $(STAMP)  ## Run all tests, with branch coverage of components and handlers
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov
+
+faults: $(STAMP)  ## Kill every handler at every call, let AWS and receivers misbehave, and print what came of it
+	$(BIN)/python -m tests.faults
 
 bench: $(STAMP)  ## Print the figures that the documentation quotes
 	$(BIN)/python -m benchmarks.throughput

@@ -188,7 +188,7 @@ class Settings(BaseModel):
         """How long nothing happens to an owed event before its message counts as lost.
 
         Longer than any event rests while its message is in the queue: one wait of the schedule, or the hour
-        that a receiver may ask for by `Retry-After`. What is queued again too early is a message more for the workers.
+        that a receiver may ask for by `Retry-After`. What is queued again too early is only a message more.
         """
         return self.retry_span_seconds + _STALLED_MARGIN_SECONDS
 

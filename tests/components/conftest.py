@@ -22,6 +22,7 @@ OTHER: Mapping[str, str] = {
     "webhookTimeoutSeconds": "7",
     "retryDelaysSeconds": "[1, 2]",
     "eventRetentionDays": "3",
+    "idempotencyHours": "48",
     "statusIndexShards": "4",
     "workerBatchSize": "5",
     "workerMaximumConcurrency": "6",
