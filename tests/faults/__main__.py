@@ -1,5 +1,6 @@
 """`python -m tests.faults`: everything that can die or fail, tried one by one, and what came of it."""
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ WORLDS = 4
 REQUEUED = 5000
 REQUEUE_RATE = 100.0
 MAX_FAULTS = 10
+LOG_WIDTH = 150
 
 PointsOf = Callable[[World], Iterable[Point]]
 
@@ -45,7 +47,7 @@ def main(
 ) -> None:
     """Try everything and print the table; ends with 1 if anything is lost or any promise was not kept."""
     began = time.monotonic()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
     with _open_worlds(console) as worlds:
         crashes = _try_all(console, worlds, "Killed at every call", crash_points, only)
         aws_faults = _try_all(console, worlds, "AWS misbehaving at every call", aws_fault_points, only)

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 import handlers
+from local.receiver import accepts
 from tests.faults.aws_faults import KINDS, THROTTLED, UNANSWERED, UNANSWERED_ONCE, UNPROCESSED, AwsFault
 from tests.faults.invariants import faults_of
 from tests.faults.invocation import FUNCTIONS, RECEIVER, Crash
 from tests.faults.matrix import Point, aws_fault_points, crash_points, has_effect, try_point
 from tests.faults.scenarios import SCENARIOS, TYPE, Scenario
-from tests.faults.world import World, open_world
+from tests.faults.world import BUDGET, World, open_world
 
 REPRESENTATIVES = (
     "a new event with a key",
@@ -106,6 +107,25 @@ def test_a_process_that_is_killed_does_not_come_to_its_next_call(world: World) -
     assert before.calls == whole[:3]
     assert len(table) == 1
     assert table[0].startswith("idempotency#")
+
+
+def test_an_event_whose_worker_dies_at_every_receive_is_delivered_once_it_is_mended(world: World) -> None:
+    """Given a worker that cannot even start, then the DLQ has the message, and the event all its attempts."""
+    world.begin_anew()
+    world.receiver.answer(TYPE, accepts)
+    world.post(TYPE)
+    for receive in range(1, BUDGET + 1):
+        world.drain(until_receive=receive)
+        assert world.work(world.receive(), Crash(call=0, after=False)).killed
+    world.drain()
+    (item,) = world.events()
+    assert (item["status"], item["attempts"]) == ("PENDING", 0)
+    assert world.dead_letters() == set(world.accepted)
+
+    world.run_on()
+
+    assert faults_of(world, repeats=0) == []
+    assert [item["status"] for item in world.events()] == ["DELIVERED"]
 
 
 def test_the_invariants_see_an_event_that_is_lost_or_was_delivered_too_often(world: World) -> None:
