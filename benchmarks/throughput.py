@@ -9,54 +9,18 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Annotated
 
-import requests
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.measure import Accepted, Producer, delays, ms, p99
 from local.receiver import Receiver
 from local.stack import LocalStack
 from local.waiting import wait_for
 
 DRAIN_SECONDS = 120
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accepted:
-    """An event that was answered 202: when, and how long that took, in seconds."""
-
-    event_id: str
-    at: float
-    took: float
-
-
-class Producer:
-    """Sends events over connections that it keeps, one per thread."""
-
-    def __init__(self, events_url: str, api_key: str, parallel: int) -> None:
-        self._url = events_url
-        self._session = requests.Session()
-        self._session.trust_env = False
-        self._session.headers["Authorization"] = f"Bearer {api_key}"
-        self._session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=parallel))
-
-    def send(self, number: int) -> Accepted:
-        """Send one event.
-
-        Raises:
-            RuntimeError: it was not accepted.
-        """
-        began = time.time()
-        event = {"type": "order.created", "data": {"orderId": number}}
-        answer = self._session.post(self._url, json=event, timeout=35)
-        ended = time.time()
-        if answer.status_code != HTTPStatus.ACCEPTED:
-            raise RuntimeError(f"event {number} was answered {answer.status_code}: {answer.text}")
-        return Accepted(event_id=answer.json()["id"], at=ended, took=ended - began)
 
 
 def main(
@@ -84,12 +48,10 @@ def main(
 def _report(title: str, accepted: Sequence[Accepted], receiver: Receiver, lasted: float) -> int:
     deliveries = receiver.deliveries()
     received = Counter(delivery.event_id for delivery in deliveries)
-    first = {delivery.event_id: delivery.at for delivery in reversed(deliveries)}
     lost = sum(event.event_id not in received for event in accepted)
     again = sum(count - 1 for count in received.values())
     unverified = sum(not delivery.verified for delivery in deliveries)
-    # A delivery may come in before the producer has read its 202.
-    delays = [max(0.0, first[event.event_id] - event.at) for event in accepted if event.event_id in first]
+    took = delays(accepted, deliveries)
     table = Table(title=title)
     table.add_column("figure")
     table.add_column("value", justify="right")
@@ -98,22 +60,14 @@ def _report(title: str, accepted: Sequence[Accepted], receiver: Receiver, lasted
         "delivered more than once": str(again),
         "not verified by both libraries": str(unverified),
         "events per second, sent to received": f"{len(accepted) / lasted:.0f}",
-        "POST to 202, p50": _ms(statistics.median(event.took for event in accepted)),
-        "POST to 202, p99": _ms(_p99([event.took for event in accepted])),
-        "accepted to received, p50": _ms(statistics.median(delays)),
-        "accepted to received, p99": _ms(_p99(delays)),
+        "POST to 202, p50": ms(statistics.median(event.took for event in accepted)),
+        "POST to 202, p99": ms(p99([event.took for event in accepted])),
+        "accepted to received, p50": ms(statistics.median(took)),
+        "accepted to received, p99": ms(p99(took)),
     }.items():
         table.add_row(name, value)
     Console().print(table)
     return 1 if lost or again or unverified else 0
-
-
-def _p99(seconds: Sequence[float]) -> float:
-    return statistics.quantiles(seconds, n=100)[98]
-
-
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:.0f} ms"
 
 
 if __name__ == "__main__":

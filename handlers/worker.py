@@ -1,6 +1,7 @@
 """The worker function: SQS messages in, deliveries out, failed messages named in the answer."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -57,7 +58,7 @@ def wired_dispatcher(clock: Clock = utc_now) -> Dispatcher:
             clock=clock,
         ),
         schedule=RetrySchedule(delays_seconds=environment.retry_delays_seconds),
-        concurrency=MAX_BATCH_SIZE,
+        threads=ThreadPoolExecutor(max_workers=MAX_BATCH_SIZE, thread_name_prefix="delivery"),
         hold_seconds=environment.webhook_timeout_seconds + HOLD_MARGIN_SECONDS,
     )
 

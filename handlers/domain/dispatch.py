@@ -8,7 +8,7 @@ keeps other workers off while it lasts. A crash between attempt and outcome repe
 
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -59,7 +59,7 @@ class Dispatcher:
         queue: Queue,
         deliver: Deliver,
         schedule: RetrySchedule,
-        concurrency: int,
+        threads: Executor,
         hold_seconds: float,
     ) -> None:
         """Work with these.
@@ -70,7 +70,8 @@ class Dispatcher:
             queue: what the messages came from.
             deliver: makes one attempt.
             schedule: tells when the next attempt is due, and which one is the last.
-            concurrency: how many events of a batch are delivered at the same time.
+            threads: where the events of a batch are delivered side by side; as many as a batch is large, or
+                an event waits for others whose receivers may hang.
             hold_seconds: how long a claim keeps other workers off, longer than this one can live.
         """
         self._events = events
@@ -79,7 +80,7 @@ class Dispatcher:
         self._deliver = deliver
         self._schedule = schedule
         self._hold_seconds = hold_seconds
-        self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="delivery")
+        self._threads = threads
 
     def settle(self, messages: Sequence[Message]) -> Sequence[str]:
         """Deliver what the messages name.

@@ -228,7 +228,8 @@ class World:
 def open_world() -> Generator[World]:
     """A stack as it is deployed, its event source mapping off, and a receiver on this machine."""
     with ExitStack() as stage:
-        stack = stage.enter_context(LocalStack())
+        # One shard, so that an event is found at the same call every time.
+        stack = stage.enter_context(LocalStack(config={"statusIndexShards": 1}))
         (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]
         stack.aws.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         world: World

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -70,7 +71,7 @@ def dispatcher(aws: Aws, receivers: Any, queue: Queue, *, dynamodb: Any = None) 
         queue=queue,
         deliver=receivers,
         schedule=RetrySchedule(delays_seconds=(60, 120, 240, 480, 960), jitter=lambda: 0.0),
-        concurrency=4,
+        threads=ThreadPoolExecutor(4),
         hold_seconds=HOLD,
     )
 

@@ -1,0 +1,240 @@
+"""Tenants side by side: what one whose receiver hangs can take from the others has an end."""
+
+import json
+import threading
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from handlers import schema
+from handlers.domain.delivery import Result
+from handlers.domain.dispatch import Dispatcher
+from handlers.domain.event_store import EventStore
+from handlers.domain.events import Attempt, Event
+from handlers.domain.intake import Intake, Submission
+from handlers.domain.queue import Queue
+from handlers.domain.reconciler import Reconciler
+from handlers.domain.requeue import Requeuer, RequeueRequest
+from handlers.domain.retry import RetrySchedule
+from handlers.domain.tenants import ApiKeyHolder, Tenant
+from handlers.worker import MAX_BATCH_SIZE
+from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws
+from tests.handlers.factories import NOON, TARGET_URL, a_message, an_attempt, an_event
+
+NEVER = float("inf")
+PATIENCE_SECONDS = 20
+# Whoever hangs outlasts every wait for somebody else.
+HANG_SECONDS = 5 * PATIENCE_SECONDS
+TENANTS = ["acme", "shop"]
+
+
+class HangingFor:
+    """Stands in for HTTP: a tenant's receiver hangs until attempts are let go, all others answer at once."""
+
+    def __init__(self, tenant_id: str) -> None:
+        self._tenant_id = tenant_id
+        self._let_go = threading.Semaphore(0)
+        self._changed = threading.Condition()
+        self.hanging = 0
+        self.most_at_once = 0
+        self.ended: list[str] = []
+
+    def __call__(self, event: Event, tenant: Tenant | None) -> Result:
+        if event.key.tenant_id != self._tenant_id:
+            return Result(attempt=an_attempt("http_200"))
+        with self._changed:
+            self.hanging += 1
+            self.most_at_once = max(self.most_at_once, self.hanging)
+            self._changed.notify_all()
+        assert self._let_go.acquire(timeout=HANG_SECONDS)
+        with self._changed:
+            self.hanging -= 1
+            self.ended.append(event.key.event_id)
+            self._changed.notify_all()
+        return Result(attempt=an_attempt("timeout"))
+
+    def let_go(self, attempts: int) -> None:
+        self._let_go.release(attempts)
+
+    def wait_until(self, *, hanging: int, ended: int = 0) -> None:
+        """Return once so many hang and so many have ended."""
+        with self._changed:
+            assert self._changed.wait_for(
+                lambda: (self.hanging, len(self.ended)) == (hanging, ended), PATIENCE_SECONDS
+            )
+
+
+class TellingEvents(EventStore):
+    """Tells when a delivery is recorded."""
+
+    def __init__(self, aws: Aws) -> None:
+        super().__init__(aws.dynamodb, EVENTS_TABLE, clock=aws.clock)
+        self.delivered = threading.Event()
+
+    def mark_delivered(self, event: Event, attempt: Attempt) -> bool:
+        recorded = super().mark_delivered(event, attempt)
+        self.delivered.set()
+        return recorded
+
+
+class Forgetful(Queue):
+    """A queue to which no visibility matters."""
+
+    def __init__(self) -> None:
+        pass
+
+    def set_visibility(self, receipt_handle: str, seconds: int) -> None:
+        pass
+
+
+class SentMessages:
+    """An SQS client that records what is sent and has nothing to hand out."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def send_message(self, **message: Any) -> None:
+        self.messages.append(message)
+
+    def receive_message(self, **request: Any) -> dict[str, Any]:
+        return {}
+
+    def get_queue_attributes(self, **request: Any) -> dict[str, Any]:
+        return {}
+
+
+def dispatcher(
+    aws: Aws, receivers: HangingFor, *, events: EventStore | None = None, concurrency: int = MAX_BATCH_SIZE
+) -> Dispatcher:
+    return Dispatcher(
+        events=events or aws.events,
+        tenants=aws.tenants,
+        queue=Forgetful(),
+        deliver=receivers,
+        schedule=RetrySchedule(delays_seconds=(60, 120, 240, 480, 960), jitter=lambda: 0.0),
+        threads=ThreadPoolExecutor(concurrency),
+        hold_seconds=60,
+    )
+
+
+def stored(aws: Aws, tenant_id: str, count: int = 1) -> list[Event]:
+    if aws.tenants.show(tenant_id) is None:
+        aws.tenants.create(tenant_id=tenant_id, target_url=TARGET_URL, now=NOON)
+    events = [an_event(tenant_id=tenant_id) for _ in range(count)]
+    for event in events:
+        aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
+    return events
+
+
+@contextmanager
+def settling(
+    dispatcher: Dispatcher, batch: list[Event], receivers: HangingFor
+) -> Generator[Callable[[], Any]]:
+    """While a batch is being settled; gives what lets all attempts go and returns the undone messages."""
+    with ThreadPoolExecutor(1) as pool:
+        undone = pool.submit(dispatcher.settle, [a_message(event) for event in batch])
+
+        def finish() -> Any:
+            receivers.let_go(len(batch))
+            return undone.result(PATIENCE_SECONDS)
+
+        try:
+            yield finish
+        finally:
+            receivers.let_go(len(batch))
+
+
+@pytest.mark.parametrize("place", [0, 9])
+def test_an_event_is_delivered_and_recorded_while_all_others_of_its_batch_hang(aws: Aws, place: int) -> None:
+    noisy, (quiet,) = stored(aws, "noisy", MAX_BATCH_SIZE - 1), stored(aws, "quiet")
+    receivers, events = HangingFor("noisy"), TellingEvents(aws)
+    batch = [*noisy[:place], quiet, *noisy[place:]]
+
+    with settling(dispatcher(aws, receivers, events=events), batch, receivers) as finish:
+        receivers.wait_until(hanging=9)
+        assert events.delivered.wait(PATIENCE_SECONDS)
+        status, hanging = aws.item(quiet)["status"], receivers.hanging
+        undone = finish()
+
+    assert (status, hanging) == ("DELIVERED", 9)
+    assert undone == [a_message(event).message_id for event in noisy]
+
+
+def test_a_worker_never_makes_more_attempts_at_once_than_it_may_and_makes_all_of_them(aws: Aws) -> None:
+    """Given ten events that hang and room for four, then each that ends makes room for one more."""
+    batch = stored(aws, "noisy", 10)
+    receivers = HangingFor("noisy")
+
+    with settling(dispatcher(aws, receivers, concurrency=4), batch, receivers) as finish:
+        for ended in range(7):
+            receivers.wait_until(hanging=4, ended=ended)
+            receivers.let_go(1)
+        undone = finish()
+
+    assert receivers.most_at_once == 4
+    assert sorted(receivers.ended) == sorted(event.key.event_id for event in batch)
+    assert len(undone) == 10
+
+
+def from_ingest(aws: Aws, queue: Queue) -> None:
+    intake = Intake(
+        events=aws.events,
+        idempotency=aws.idempotency,
+        queue=queue,
+        clock=aws.clock,
+        shards=SHARDS,
+        retention=timedelta(days=30),
+    )
+    for tenant_id in TENANTS:
+        holder = ApiKeyHolder(tenant_id=tenant_id, target_url=TARGET_URL, state=schema.ACTIVE)
+        intake.accept(holder, Submission(type="order.created", data={}))
+
+
+def from_requeue(aws: Aws, queue: Queue) -> None:
+    for tenant_id in TENANTS:
+        (event,) = stored(aws, tenant_id)
+        aws.failed(event)
+    requeuer = Requeuer(
+        events=aws.events,
+        tenants=aws.tenants,
+        queue=queue,
+        dlq=queue,
+        shards=SHARDS,
+        dlq_visibility_seconds=960,
+    )
+    requeuer.run(RequeueRequest(), ends_at=NEVER)
+
+
+def from_the_reconciler(aws: Aws, queue: Queue) -> None:
+    for tenant_id in TENANTS:
+        stored(aws, tenant_id)
+    aws.clock.advance(minutes=91)
+    reconciler = Reconciler(
+        events=aws.events,
+        queue=queue,
+        shards=SHARDS,
+        stalled_after=timedelta(minutes=90),
+        limit=1000,
+        clock=aws.clock,
+    )
+    reconciler.run(ends_at=NEVER)
+
+
+@pytest.mark.parametrize("send", [from_ingest, from_requeue, from_the_reconciler])
+def test_whoever_sends_a_message_the_tenant_is_its_group(
+    aws: Aws, send: Callable[[Aws, Queue], None]
+) -> None:
+    """Without a group, SQS would take each message for a tenant of its own, and none for noisy."""
+    sqs: Any = SentMessages()
+
+    send(aws, Queue(sqs, aws.queue_url))
+
+    assert sorted(message["MessageGroupId"] for message in sqs.messages) == TENANTS
+    assert all(
+        json.loads(message["MessageBody"])["tenantId"] == message["MessageGroupId"]
+        for message in sqs.messages
+    )
