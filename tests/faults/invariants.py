@@ -9,6 +9,14 @@ from local.receiver import Delivery
 from tests.faults.world import BUDGET, World
 
 
+def faults_at_any_moment(world: World) -> list[str]:
+    """What does not hold already while the system is in the middle of something, in words."""
+    stored = {item[schema.EVENT_ID] for item in world.events()}
+    # A worker that gets it now throws it away.
+    missing = {message.event_id for message in world.stack.queued()} - stored
+    return [f"{event_id} has a message, but is not in the table" for event_id in missing]
+
+
 def faults_of(world: World, *, repeats: int) -> list[str]:
     """What does not hold, in words; nothing when everything does.
 

@@ -4,18 +4,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import Any
 
 from handlers import schema
-from handlers.domain.events import Event, new_event
-from handlers.domain.items import encode_body, key_of, typed
-from handlers.domain.timestamps import to_iso
+from handlers.domain.events import Event
 from local.receiver import accepts
+from tests.faults.crowds import send_many, store_many
 from tests.faults.invocation import Crash
 from tests.faults.scenarios import TYPE
-from tests.faults.world import BUDGET, World
+from tests.faults.world import World
 
 _DELIVERED_PER_FAILED = 20  # of 21 messages in the DLQ, one is that of a delivered event
 _CALLS_PER_EVENT = 3  # reset, message, old message away
@@ -47,11 +43,9 @@ def requeue_under_fire(world: World, *, events: int, rate: float) -> UnderFire:
     """Requeue so many failed events at so many a second; kill the run half-way and run it again."""
     world.begin_anew()
     world.receiver.answer(TYPE, accepts)
-    failed = [_an_event(world) for _ in range(events)]
-    delivered = [_an_event(world) for _ in range(events // _DELIVERED_PER_FAILED)]
-    _store(world, failed, schema.FAILED)
-    _store(world, delivered, schema.DELIVERED)
-    _fill_the_dlq(world, [*failed, *delivered])
+    failed = store_many(world, events, schema.FAILED)
+    delivered = store_many(world, events // _DELIVERED_PER_FAILED, schema.DELIVERED)
+    send_many(world, [*failed, *delivered], "dlq_url")
 
     half_way = Crash(call=_CALLS_PER_EVENT * events // 2, after=True)
     first = world.requeue(half_way, seconds=_SECONDS_LEFT, ratePerSecond=rate)
@@ -95,62 +89,3 @@ def _faults(world: World, failed: Sequence[Event], delivered: Sequence[Event]) -
             yield f"{event.key.event_id} was delivered before and was sent again"
     if left := world.stack.dead_letters():
         yield f"{len(left)} messages are left in the DLQ"
-
-
-def _an_event(world: World) -> Event:
-    return new_event(
-        tenant_id=world.tenant.tenant_id,
-        target_url=world.receiver.url,
-        type_=TYPE,
-        data={},
-        now=datetime.fromtimestamp(world.stack.clock.now(), UTC) - timedelta(hours=1),
-    )
-
-
-def _store(world: World, events: Sequence[Event], status: str) -> None:
-    """As the worker would have left them: thousands, in a few calls."""
-    table = world.stack.outputs["events_table_name"]
-    for batch in _batches(events, 25):
-        puts = [{"PutRequest": {"Item": _item(event, status)}} for event in batch]
-        world.stack.aws.dynamodb.batch_write_item(RequestItems={table: puts})
-
-
-def _item(event: Event, status: str) -> dict[str, Any]:
-    encoding, payload = encode_body(event.body or b"")
-    return typed(
-        key_of(event.key)
-        | {
-            schema.TYPE: event.type,
-            schema.STATUS: status,
-            schema.ATTEMPTS: BUDGET,
-            schema.TARGET_URL: event.target_url,
-            schema.CREATED_AT: to_iso(event.created_at),
-            schema.EXPIRES_AT: int((event.created_at + timedelta(days=30)).timestamp()),
-            schema.PAYLOAD: payload,
-            schema.PAYLOAD_ENCODING: encoding,
-        }
-        | ({schema.SHARD: 0} if status == schema.FAILED else {})
-    )
-
-
-def _fill_the_dlq(world: World, events: Sequence[Event]) -> None:
-    for batch in _batches(events, 10):
-        world.stack.aws.sqs.send_message_batch(
-            QueueUrl=world.stack.outputs["dlq_url"],
-            Entries=[
-                {
-                    "Id": str(number),
-                    "MessageBody": (
-                        f'{{"tenantId": "{event.key.tenant_id}", "eventId": "{event.key.event_id}"}}'
-                    ),
-                    "MessageGroupId": event.key.tenant_id,
-                }
-                for number, event in enumerate(batch)
-            ],
-        )
-
-
-def _batches(events: Sequence[Event], size: int) -> Iterator[list[Event]]:
-    left = iter(events)
-    while batch := list(islice(left, size)):
-        yield batch

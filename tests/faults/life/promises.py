@@ -1,0 +1,76 @@
+"""What must hold, each in a function: at every write to an event, and whenever an attempt at it begins."""
+
+from typing import Any
+
+from handlers.domain.dispatch import ATTEMPTS_USED_UP
+from handlers.schema import ATTEMPTS, DELIVERED, FAILED, LAST_ERROR, PENDING, STATUS
+from tests.faults.life.records import BUDGET, Life
+
+# What must hold at every write to an event ----------------------------------------------------------------
+
+
+def a_status_moves_along_its_edges(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
+    """PENDING may become anything; FAILED is brought back by a requeue alone, or was delivered after all."""
+    edge = (life.status, after[STATUS])
+    return life.status == PENDING or edge == (FAILED, DELIVERED) or (edge == (FAILED, PENDING) and reset)
+
+
+def what_is_delivered_is_left_alone(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
+    """Once an event is DELIVERED, nothing is written to it any more."""
+    return life.status != DELIVERED
+
+
+def delivered_means_taken(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
+    """DELIVERED only if the receiver answered 2xx."""
+    return after[STATUS] != DELIVERED or life.taken()
+
+
+def failed_means_that_no_attempt_is_left(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
+    """FAILED only after the last attempt, or after one that no later one could better."""
+    refused = bool(life.attempts) and life.attempts[-1].answer == "http_410"
+    return after[STATUS] != FAILED or after[ATTEMPTS] >= BUDGET or refused
+
+
+def a_success_is_not_recorded_as_a_failure(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
+    """FAILED though its receiver took the last attempt: only when that answer was never heard."""
+    taken_last = bool(life.of_round) and life.of_round[-1].answer == "http_200"
+    return after[STATUS] != FAILED or not taken_last or after[LAST_ERROR] == ATTEMPTS_USED_UP
+
+
+# What must hold whenever an attempt begins, which is the last one in `attempts` ---------------------------
+
+
+def no_attempt_is_one_too_many(life: Life) -> bool:
+    """Six attempts at the most since the event was created or requeued."""
+    return len(life.of_round) <= BUDGET
+
+
+def an_attempt_is_counted_before_it_is_made(life: Life) -> bool:
+    """The table has counted all attempts since the last requeue, this one included."""
+    return life.item[ATTEMPTS] >= len(life.of_round)
+
+
+def nothing_delivered_is_attempted(life: Life) -> bool:
+    """Once DELIVERED, never attempted again."""
+    return life.status != DELIVERED
+
+
+def no_two_attempts_overlap(life: Life) -> bool:
+    """One attempt at a time, as long as the clock is not put back during it."""
+    *earlier, this = life.attempts
+    return all(other.over or other.clock_changes != this.clock_changes for other in earlier)
+
+
+ON_WRITE = (
+    a_status_moves_along_its_edges,
+    what_is_delivered_is_left_alone,
+    delivered_means_taken,
+    failed_means_that_no_attempt_is_left,
+    a_success_is_not_recorded_as_a_failure,
+)
+ON_ATTEMPT = (
+    no_attempt_is_one_too_many,
+    an_attempt_is_counted_before_it_is_made,
+    nothing_delivered_is_attempted,
+    no_two_attempts_overlap,
+)
