@@ -9,12 +9,17 @@ from local.receiver import Delivery
 from tests.faults.world import BUDGET, World
 
 
-def faults_at_any_moment(world: World) -> list[str]:
-    """What does not hold already while the system is in the middle of something, in words."""
-    stored = {item[schema.EVENT_ID] for item in world.events()}
-    # A worker that gets it now throws it away.
-    missing = {message.event_id for message in world.stack.queued()} - stored
-    return [f"{event_id} has a message, but is not in the table" for event_id in missing]
+def faults_right_after(world: World, function: str) -> Iterator[str]:
+    """What does not hold already when an invocation has ended, before anything mends it, in words."""
+    statuses = {item[schema.EVENT_ID]: item[schema.STATUS] for item in world.events()}
+    named = {message.event_id for message in world.stack.queued()} | world.dead_letters()
+    for event_id in named - statuses.keys():
+        # A worker that gets it now throws it away.
+        yield f"{event_id} has a message, but is not in the table"
+    if function == "worker":
+        for event_id in statuses.keys() - named:
+            if statuses[event_id] != schema.DELIVERED:
+                yield f"{event_id} is {statuses[event_id]}, and its message was acknowledged"
 
 
 def faults_of(world: World, *, repeats: int) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from tests.faults.aws_faults import KINDS, AwsFault, applies
-from tests.faults.invariants import faults_at_any_moment, faults_of, told
+from tests.faults.invariants import faults_of, faults_right_after, told
 from tests.faults.invocation import RECEIVER, Crash, Outcome
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.world import STATUS_CODE, World
@@ -70,7 +70,7 @@ def try_point(world: World, point: Point) -> Row:
     answered_dying = isinstance(fate, Crash) and fate.after and point.call == RECEIVER
     with world.killing_whoever_posts() if answered_dying else nullcontext():
         outcome = scenario.when(world, found, fate)
-    faults = [*_faults_of_outcome(point, outcome), *faults_at_any_moment(world)]
+    faults = [*_faults_of_outcome(point, outcome), *faults_right_after(world, scenario.function)]
     try:
         scenario.then(world)
         world.run_on()

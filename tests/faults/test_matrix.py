@@ -21,6 +21,7 @@ from tests.faults.world import BUDGET, World, open_world
 
 REPRESENTATIVES = (
     "a new event with a key",
+    "an attempt that succeeds",
     "an attempt that fails",
     "a failed event in the DLQ",
     "two events lost in a purge",
