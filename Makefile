@@ -33,6 +33,7 @@ faults: $(STAMP)  ## Kill every handler at every call, let AWS and receivers mis
 
 bench: $(STAMP)  ## Print the figures that the documentation quotes
 	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.noisy_neighbour
 	$(BIN)/python -m bundles
 
 check: $(STAMP)  ## Format check, lint and strict type check

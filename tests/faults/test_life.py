@@ -46,13 +46,16 @@ STEPS_IN_ALL = 10_000
 MOST_EVENTS, MOST_PURGES = 12, 2
 
 KEYS = ("order-1", "order-2")
+OVERTAKEN = Interlude(
+    call=None, happenings=(Happening.CLOCK_BACK, Happening.DUPLICATE, Happening.DUPLICATE), fault=None
+)
 ANSWERS = ("http_500", "http_200", "timeout", "http_429", "http_410")
 
 _kinds = st.sampled_from(Kind)
 _faults = st.none() | st.builds(Fault, st.integers(1, 12), _kinds)
 _interludes = st.none() | st.builds(
     Interlude,
-    st.integers(1, 8),
+    st.none() | st.integers(1, 8),
     st.lists(st.sampled_from(Happening), min_size=1, max_size=3).map(tuple),
     st.none() | st.builds(Fault, st.integers(1, 6), _kinds),
 )
@@ -104,6 +107,15 @@ class Stories(RuleBasedStateMachine):
     def work_on_a_duplicate(self, order: int, answers: list[str], fault: Fault | None) -> None:
         self.world.answers, self.world.sqs.next_index = cycle(answers), lambda _: order
         self.world.work(1, Process(self.world, fault), duplicate=True)
+
+    @precondition(lambda self: self.world.sqs.bodies(QUEUE) and self.world.behind < HOUR)
+    @rule(order=_orders, answers=_answers)
+    def a_worker_is_overtaken(self, order: int, answers: list[str]) -> None:
+        """The clock is put back in the middle of its attempt, so that another worker takes it for dead."""
+        world = self.world
+        world.answers, world.sqs.next_index = cycle(answers), lambda _: order
+        world.wait_for_a_message()
+        world.work(1, Process(world, None, OVERTAKEN))
 
     @precondition(lambda self: self.world.sqs.bodies(QUEUE))
     @rule(deliveries=st.integers(1, 3), order=_orders)

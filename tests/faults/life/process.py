@@ -85,7 +85,7 @@ class Process:
         self._begin_call()
         kind = self._befalls()
         attempt = self.world.attempt_begins(event)
-        self._interrupt()
+        self._interrupt(attempting=True)
         attempt.over = True
         if kind is Kind.DIES_BEFORE:
             self._die()
@@ -103,8 +103,8 @@ class Process:
             raise Dies
         self.calls += 1
 
-    def _interrupt(self) -> None:
-        if self.interlude and self.interlude.call == self.calls:
+    def _interrupt(self, *, attempting: bool = False) -> None:
+        if self.interlude and self.interlude.call in (self.calls, None if attempting else self.calls):
             self.world.happen(self.interlude, within=self)
 
     def _befalls(self) -> Kind | None:

@@ -56,9 +56,13 @@ class Happening(Enum):
 
 @dataclass(frozen=True)
 class Interlude:
-    """What happens right before a call of a process, or in the middle of its attempt if that is the call."""
+    """What happens right before a call of a process, or in the middle of its attempt if that is the call.
 
-    call: int
+    Attributes:
+        call: the call's number, from 1; None for its attempts, whichever calls they are.
+    """
+
+    call: int | None
     happenings: Sequence[Happening]
     fault: Fault | None
 
