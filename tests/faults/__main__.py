@@ -23,7 +23,7 @@ WEBHOOK_TIMEOUT_SECONDS = 30.0
 # Most of a point's time is waiting; each world is a process of its own.
 WORLDS = 4
 REQUEUED = 5000
-REQUEUE_RATE = 100.0
+REQUEUE_RATE = 50.0
 MAX_FAULTS = 10
 LOG_WIDTH = 150
 
