@@ -26,7 +26,7 @@ run: $(STAMP)  ## Run the local stack in the foreground until Ctrl-C
 	$(BIN)/python -m local up
 
 test: $(STAMP)  ## Run all tests, with branch coverage of components and handlers
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov
 
 faults: $(STAMP)  ## Kill every handler at every call, let AWS and receivers misbehave, and print what came of it
 	$(BIN)/python -m tests.faults
