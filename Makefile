@@ -33,8 +33,8 @@ faults: $(STAMP)  ## Kill every handler at every call, let AWS and receivers mis
 
 bench: $(STAMP)  ## Print the figures that the documentation quotes
 	$(BIN)/python -m benchmarks.throughput
-	$(BIN)/python -m benchmarks.noisy_neighbour
 	$(BIN)/python -m bundles
+	$(BIN)/python -m benchmarks.noisy_neighbour
 
 check: $(STAMP)  ## Format check, lint and strict type check
 	$(BIN)/ruff format --check .

@@ -20,7 +20,8 @@ from handlers.environment import (
 # would make it answer 500.
 _INGEST_TIMEOUT_SECONDS = 35
 _REQUEUE_TIMEOUT_SECONDS = 900  # Lambda's longest
-# Less than the time between two runs: one has ended before the next begins.
+# Less than the time between two runs, so that they overlap only where Lambda tries a failed one again. It
+# does no harm then: what one has marked as queued, the other leaves.
 _RECONCILER_TIMEOUT_SECONDS = 300
 
 
@@ -160,6 +161,11 @@ class Functions:
             },
             permissions=[
                 Permission(actions=["dynamodb:Query"], resource=self.tables.status_index_arn),
+                Permission(
+                    actions=["dynamodb:Query"],
+                    resource=self.tables.events.arn,
+                    only_attributes=[schema.TENANT_ID, schema.EVENT_ID, schema.ATTEMPTS, schema.CREATED_AT],
+                ),
                 Permission(
                     actions=["dynamodb:BatchGetItem"],
                     resource=self.tables.events.arn,

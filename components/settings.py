@@ -24,7 +24,8 @@ _WORKER_RESERVE_SECONDS = 15
 _JITTER = 1.1
 # The longest wait that a receiver may ask for by `Retry-After` is an hour, whatever the schedule.
 _STALLED_MARGIN_SECONDS = 60 * 60
-_DAY_SECONDS = 24 * 60 * 60
+_HOUR_SECONDS = 60 * 60
+_DAY_SECONDS = 24 * _HOUR_SECONDS
 
 _DNS_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -225,6 +226,14 @@ def _conflicts(prefix: str, settings: Settings) -> Iterator[str]:
         yield (
             f"{prefix}allowPrivateTargets is 'true' on a stack whose {prefix}protectData is 'true': private "
             f"targets are for local runs. Remove it by `pulumi config rm {prefix}allowPrivateTargets`."
+        )
+    remembered = settings.idempotency_hours * _HOUR_SECONDS
+    if remembered + settings.retry_span_seconds >= settings.event_retention_days * _DAY_SECONDS:
+        # Repeated under its key, an event that was never stored is stored as of its first request.
+        yield (
+            f"{prefix}idempotencyHours is {settings.idempotency_hours}, but {prefix}eventRetentionDays is "
+            f"{settings.event_retention_days}: keep events longer than idempotency keys are remembered and "
+            "their retries take."
         )
     if settings.retry_span_seconds >= settings.event_retention_days * _DAY_SECONDS:
         yield (

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from handlers import schema
 from handlers.aws import is_condition_failure
-from handlers.domain.events import Attempt, Event, EventKey
+from handlers.domain.events import EVENT_ID_PREFIX, Attempt, Event, EventKey
 from handlers.domain.items import (
     encode_body,
     epoch,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # written once and never updated: it is paid for once, for the price of one more write and one more read.
 INLINE_PAYLOAD_BYTES = 2048
 _BATCH_GET_ROUNDS = 5
+_LATEST_EVENTS = 25
 _LIFE_SIGNS = (
     schema.TENANT_ID,
     schema.EVENT_ID,
@@ -255,6 +256,28 @@ class EventStore:
             and item[schema.EXPIRES_AT] > now
             and max(item.get(sign, "") for sign in signs) < moment
         }
+
+    def reached(self, tenant_id: str) -> datetime | None:
+        """When the youngest event of a tenant was created that an attempt was made at.
+
+        None when there was none at its latest ones: its messages wait, or it has none.
+        """
+        answer = self._client.query(
+            TableName=self._table_name,
+            KeyConditionExpression="#tenant = :tenant AND begins_with(#id, :event)",
+            ProjectionExpression="#tenant, #id, #attempts, #created",
+            ExpressionAttributeNames={
+                "#tenant": schema.TENANT_ID,
+                "#id": schema.EVENT_ID,
+                "#attempts": schema.ATTEMPTS,
+                "#created": schema.CREATED_AT,
+            },
+            ExpressionAttributeValues=typed({":tenant": tenant_id, ":event": EVENT_ID_PREFIX}),
+            ScanIndexForward=False,
+            Limit=_LATEST_EVENTS,
+        )
+        attempted = [item for item in map(plain, answer["Items"]) if item[schema.ATTEMPTS] > 0]
+        return from_iso(attempted[0][schema.CREATED_AT]) if attempted else None
 
     def _put_new(self, item: dict[str, Any]) -> None:
         """Put an item that is not there yet; one that is there is the same write, tried again by the SDK."""

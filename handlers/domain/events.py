@@ -10,6 +10,7 @@ from ulid import ULID
 from handlers import schema
 from handlers.domain.timestamps import from_iso, to_iso
 
+EVENT_ID_PREFIX = "evt_"
 MAX_ATTEMPT_HISTORY = 12  # two full schedules; the item must stay small
 MAX_ANSWER_BYTES = 256
 
@@ -76,7 +77,7 @@ class Event:
 
 def new_event_id(now: datetime) -> str:
     """An id that nobody else has, and that sorts by time."""
-    return f"evt_{ULID.from_datetime(now)}".lower()
+    return f"{EVENT_ID_PREFIX}{ULID.from_datetime(now)}".lower()
 
 
 def new_event(

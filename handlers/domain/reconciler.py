@@ -2,9 +2,15 @@
 
 An event is stalled when it is PENDING and was neither created, nor attempted, nor queued again for longer
 than all its attempts take. Its message may be lost (the queue was purged, a process died between its writes)
-or may merely wait (the workers do not keep up). The table cannot tell one from the other, but the queue
-counts what waits in it: as many stalled events as there are messages ready to be handed out may merely wait,
-and only those beyond that number are lost for certain. So no backlog, however long, is ever made longer.
+or may merely wait (the workers do not keep up). Two things tell one from the other:
+
+- The queue counts what waits in it. Stalled events beyond that number are lost, whichever they are; the
+  oldest are taken for them, since they would have been handed out first.
+- A younger event of the same tenant was attempted: its message was handed out, and the older one was not.
+
+Whatever may merely wait is let be, so a backlog causes no messages. The count is SQS's approximation and
+leaves out what is in flight: where it is wrong, an event gets one message too many, and not another one
+before it is stalled again.
 
 For each event the order is: mark in the table, then message. Killed in between, the event is stalled again
 after the same time and the next run sends it. The other way round, a run that dies would send it twice.
@@ -14,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -25,6 +32,8 @@ from handlers.domain.events import EventKey
 from handlers.domain.queue import Queue
 from handlers.domain.timestamps import Clock
 
+# Standard queues keep the order of a tenant's messages only roughly.
+OVERTAKEN_BY = timedelta(minutes=15)
 _READ_BATCH = 100  # DynamoDB's limit for one BatchGetItem
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -83,8 +92,7 @@ class Reconciler:
         waiting = self.queue.waiting()
         stalled = self._stalled(since, enough=waiting + self.limit, ends_at=ends_at)
         queued = 0
-        # The oldest would have been handed out first: the younger ones are more likely to be waiting.
-        for key in stalled[: max(len(stalled) - waiting, 0)]:
+        for key in islice(self._lost(stalled, waiting), self.limit):
             if self.monotonic() >= ends_at:
                 break
             if self.events.mark_queued_again(key, silent_since=since):
@@ -95,17 +103,29 @@ class Reconciler:
         _log.info("reconcile", **report.document())
         return report
 
-    def _stalled(self, since: datetime, *, enough: int, ends_at: float) -> list[EventKey]:
-        """Stalled events, the oldest first; all of them, or as many as are enough or can be read in time."""
+    def _stalled(self, since: datetime, *, enough: int, ends_at: float) -> dict[EventKey, datetime]:
+        """Stalled events and when they were created, oldest first; as many as are enough or can be read."""
         found: dict[EventKey, datetime] = {}
         for batch in self._old_batches(since):
             silent = self.events.silent(batch, since=since)
             found |= {key: created_at for key, created_at in batch.items() if key in silent}
             if len(found) >= enough or self.monotonic() >= ends_at:
                 break
-        return sorted(found, key=lambda key: found[key])[:enough]
+        return dict(islice(sorted(found.items(), key=lambda entry: entry[1]), enough))
+
+    def _lost(self, stalled: dict[EventKey, datetime], waiting: int) -> Iterator[EventKey]:
+        """Those whose message does not merely wait."""
+        beyond = max(len(stalled) - waiting, 0)
+        reached = cache(self.events.reached)
+        for position, (key, created_at) in enumerate(stalled.items()):
+            if position < beyond or _overtaken(created_at, reached(key.tenant_id)):
+                yield key
 
     def _old_batches(self, since: datetime) -> Iterator[dict[EventKey, datetime]]:
         pending = self.events.in_status(schema.PENDING, shards=self.shards, created_before=since)
         while batch := dict(islice(pending, _READ_BATCH)):
             yield batch
+
+
+def _overtaken(created_at: datetime, reached: datetime | None) -> bool:
+    return reached is not None and reached - created_at > OVERTAKEN_BY

@@ -1,7 +1,8 @@
 """Sending failed events again, from the dead-letter queue and from the table.
 
 For each event the order is: reset in the table, message to the delivery queue, then the old message away.
-Killed in between, the event is PENDING with its old message still there, and the next run sends it again.
+Killed in between, the event is PENDING with its old message still there, and the next run sends it again. If
+it had none, the reconciler does.
 """
 
 import time

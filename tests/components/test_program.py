@@ -94,7 +94,7 @@ def test_requeue_alone_touches_the_dlq(dev: Recording):
 def test_the_reconciler_may_find_events_and_queue_them_again(dev: Recording):
     assert permissions(dev, "reconciler") == {
         STATUS_INDEX_ARN: {"dynamodb:Query"},
-        EVENTS_ARN: {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
+        EVENTS_ARN: {"dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem"},
         QUEUE_ARN: {"sqs:SendMessage", "sqs:GetQueueAttributes"},
     }
 
@@ -121,6 +121,12 @@ def test_the_reconciler_may_find_events_and_queue_them_again(dev: Recording):
                 schema.CREATED_AT,
                 schema.QUEUED,
             },
+        ),
+        (
+            "reconciler",
+            "dynamodb:Query",
+            EVENTS_ARN,
+            {schema.TENANT_ID, schema.EVENT_ID, schema.ATTEMPTS, schema.CREATED_AT},
         ),
         (
             "reconciler",

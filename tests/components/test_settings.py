@@ -276,3 +276,10 @@ def _as_written(default: Any) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     return str(list(default)) if isinstance(default, tuple) else str(default)
+
+
+def test_idempotency_keys_must_not_outlive_the_events_that_they_make():
+    message = refusal(eventRetentionDays="1", idempotencyHours="24")
+
+    assert "webhook-delivery:idempotencyHours is 24" in message
+    assert "webhook-delivery:eventRetentionDays is 1" in message

@@ -223,7 +223,7 @@ def _named(model: Any, params: Mapping[str, Any]) -> str:
         "GetItem": lambda: _item(request["Key"]),
         "BatchGetItem": lambda: _item(next(iter(request["RequestItems"].values()))["Keys"][0]),
         "UpdateItem": lambda: _update(request["ExpressionAttributeValues"]),
-        "Query": lambda: request["IndexName"],
+        "Query": lambda: request.get("IndexName", "latest events"),
     }.get(model.name, lambda: _queue(request["QueueUrl"]))
     return f"{model.name} {about()}"
 

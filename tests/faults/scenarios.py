@@ -15,6 +15,7 @@ Fate = Crash | AwsFault | None
 TYPE = "order.created"
 KEY = "order-42"
 GONE = 410
+_CLAIM = 3  # of the worker's calls, after those that read event, payload and tenant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,23 @@ def _message_of_a_delivered_event(world: World) -> Any:
     return batch
 
 
+def _message_of_an_event_without_attempts_left(world: World) -> Any:
+    """The worker died in the middle of the last attempt, and the reconciler sent the event once more."""
+    batch = _message_for(refuses, receive=BUDGET)(world)
+    world.work(batch, Crash(call=_CLAIM, after=True))
+    world.drain()
+    world.reconcile()
+    return world.receive()
+
+
+def _message_of_a_held_event(world: World) -> Any:
+    """The worker died in the middle of an attempt, and another message of the event comes right then."""
+    world.work(_message_for(accepts)(world), Crash(call=_CLAIM, after=True))
+    key = EventKey(tenant_id=world.tenant.tenant_id, event_id=world.accepted[0])
+    Queue(world.stack.aws.sqs, world.stack.outputs["queue_url"]).send(key)
+    return world.receive()
+
+
 def _work(world: World, batch: Any, fate: Fate) -> Outcome:
     return world.work(batch, fate)
 
@@ -100,8 +118,17 @@ def _delivered_with_dead_letter(world: World) -> None:
     Queue(world.stack.aws.sqs, world.stack.outputs["dlq_url"]).send(key)
 
 
+def _two_failed(world: World) -> None:
+    for _ in range(2):
+        _failed(world)
+
+
 def _requeue(world: World, _: Any, fate: Fate) -> Outcome:
     return world.requeue(fate)
+
+
+def _requeue_one(world: World, _: Any, fate: Fate) -> Outcome:
+    return world.requeue(fate, limit=1)
 
 
 def _requeue_again(world: World) -> None:
@@ -176,6 +203,25 @@ SCENARIOS = (
         function="worker",
         given=_message_of_a_delivered_event,
         when=_work,
+    ),
+    Scenario(
+        name="an event whose attempts are used up",
+        function="worker",
+        given=_message_of_an_event_without_attempts_left,
+        when=_work,
+    ),
+    Scenario(
+        name="an event that another worker holds",
+        function="worker",
+        given=_message_of_a_held_event,
+        when=_work,
+    ),
+    Scenario(
+        name="one of two failed events, by a limit",
+        function="requeue",
+        given=_two_failed,
+        when=_requeue_one,
+        then=_requeue_again,
     ),
     Scenario(
         name="a failed event in the DLQ",

@@ -144,11 +144,11 @@ class World:
                 self.requeues[item[schema.EVENT_ID]] += 1
         return outcome
 
-    def reconcile(self, fate: Crash | AwsFault | None = None) -> Outcome:
+    def reconcile(self, fate: Crash | AwsFault | None = None, *, seconds: float = _SECONDS_LEFT) -> Outcome:
         """Let the time pass after which an event is stalled, and run the reconciler."""
         stalled_after = float(self._environment("reconciler")["STALLED_AFTER_SECONDS"])
         self.stack.clock.advance(stalled_after + 1)
-        return self.run("reconciler", {}, fate)
+        return self.run("reconciler", {}, fate, seconds=seconds)
 
     def drain(self, *, until_receive: int | None = None, rounds: int = _MAX_ROUNDS) -> None:
         """Hand out messages, and pass the time between, until the queue is empty.

@@ -155,9 +155,7 @@ def test_the_record_expires_and_the_key_is_free_before_dynamodb_removes_it(aws: 
     assert anew["id"] != accepted["id"]
 
 
-def test_a_hundred_concurrent_posts_with_one_key_make_one_event_and_one_message(
-    aws: Aws, api_key: str
-) -> None:
+def test_a_hundred_concurrent_posts_with_one_key_make_one_event(aws: Aws, api_key: str) -> None:
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: post(aws, keyed(api_key)), range(100)))
 

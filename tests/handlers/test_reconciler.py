@@ -134,6 +134,49 @@ def test_only_those_beyond_the_backlog_are_sent_and_the_oldest_of_them(aws: Aws)
     assert sorted(queue.sent) == ids(older)
 
 
+def test_what_a_younger_event_of_its_tenant_has_overtaken_is_lost_however_much_waits(aws: Aws) -> None:
+    """Given traffic that always has messages waiting, then what is lost comes back all the same."""
+    lost = stored(aws, 2)
+    stored(aws, tenant_id="quiet")
+    aws.clock.advance(minutes=91)
+    (younger,) = stored(aws)
+    aws.attempted(younger, "http_200")
+    queue = Waiting(10_000)
+
+    assert run(aws, queue) == {"stalled": 3, "waiting": 10_000, "queued": 2}
+    assert sorted(queue.sent) == ids(lost)
+
+
+def test_an_event_that_is_younger_by_little_proves_nothing(aws: Aws) -> None:
+    """Given that queues keep the order only roughly, then a quarter of an hour is not overtaking."""
+    stored(aws)
+    aws.clock.advance(minutes=15)
+    (younger,) = stored(aws)
+    aws.attempted(younger, "http_200")
+    aws.clock.advance(minutes=91)
+    queue = Waiting(5)
+
+    assert run(aws, queue) == {"stalled": 1, "waiting": 5, "queued": 0}
+
+
+def test_those_beyond_the_backlog_may_be_the_wrong_ones_and_get_no_more_than_a_message_each(aws: Aws) -> None:
+    """Given that the older ones wait and the younger ones are lost, then all get their message in the end."""
+    waiting = stored(aws, 5)
+    aws.clock.advance(seconds=1)
+    lost = stored(aws, 3)
+    aws.clock.advance(hours=5)
+
+    first = Waiting(5)
+    run(aws, first)
+    drained = Waiting(0)
+    run(aws, drained)
+
+    assert len(first.sent) == 3
+    assert set(first.sent) <= set(ids(waiting))
+    assert set(ids(lost)) <= set(drained.sent)
+    assert not set(first.sent) & set(drained.sent)
+
+
 def test_a_run_is_bounded_and_the_next_ones_go_on(aws: Aws) -> None:
     events = stored(aws, 25)
     aws.clock.advance(hours=5)

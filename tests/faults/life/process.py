@@ -143,6 +143,9 @@ class Table:
     def batch_get_item(self, **request: Any) -> Any:
         return self._process.call(lambda: self._client.batch_get_item(**request))
 
+    def query(self, **request: Any) -> Any:
+        return self._process.call(lambda: self._client.query(**request))
+
     def get_paginator(self, operation: str) -> Any:
         return Pages(self._process, self._client, operation)
 
