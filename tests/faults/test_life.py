@@ -210,6 +210,7 @@ def broken() -> Iterator[list[str]]:
     structlog.configure(**before)
 
 
+@pytest.mark.no_cover  # measuring would take longer than the test, of code that others cover
 def test_whatever_happens_every_promise_is_kept(dynamodb: Any, broken: list[str]) -> None:
     counted: Counter[str] = Counter()
     stories = seed(SEED)(partial(Stories, dynamodb, broken, counted))
