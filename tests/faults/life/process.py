@@ -43,12 +43,14 @@ class Process:
     ) -> None:
         self.world, self.fault, self.interlude = world, fault, interlude
         self.calls = 0
+        self.last_attempt: int | None = None
         self.dead = self.failed = False
         self.use: tuple[str, str] | None = None
         self.requeues = False
         self.silent_since: datetime | None = None
         self.waiting = 0
         self.received: dict[str, EventKey] = {}
+        self.marked: set[EventKey] = set()
         self.sent: list[EventKey] = []
         self.changes: list[Any] = []
 
@@ -89,7 +91,7 @@ class Process:
         attempt.over = True
         if kind is Kind.DIES_BEFORE:
             self._die()
-        attempt.answer = next(self.world.answers)
+        attempt.answer, self.last_attempt = next(self.world.answers), self.calls
         if kind is Kind.DIES_AFTER:
             self._die()
         return Result(
@@ -108,7 +110,8 @@ class Process:
             self.world.happen(self.interlude, within=self)
 
     def _befalls(self) -> Kind | None:
-        if self.fault is None or self.fault.call != self.calls:
+        records = self.last_attempt is not None and self.calls == self.last_attempt + 1
+        if self.fault is None or self.fault.call not in (self.calls, None if records else self.calls):
             return None
         self.failed = True
         return self.fault.kind
@@ -169,7 +172,8 @@ class Table:
 
     def _seen(self, request: dict[str, Any]) -> None:
         world, since = self._process.world, self._process.silent_since
-        life, sets = world.lives[key_in_item(plain(request["Key"]))], _sets(request)
+        key, sets = key_in_item(plain(request["Key"])), _sets(request)
+        life = world.lives[key]
         if since is not None:
             world.require("the reconciler lets be what shows a sign of life", life.silent_since(since), life)
         reset = sets.get(ATTEMPTS) == 0
@@ -178,6 +182,7 @@ class Table:
             life, {name: life.item[name] for name in life.item.keys() - _removes(request)} | sets, reset=reset
         )
         if QUEUED_AT in sets:
+            self._process.marked.add(key)
             life.queued_again_at = world.clock()
 
 
@@ -225,6 +230,8 @@ class Sqs:
             self._process.world.require(
                 "what is queued is in the table", key in self._process.world.lives, key
             )
+            marked = self._process.silent_since is None or key in self._process.marked
+            self._process.world.require("the reconciler sends only what it has marked", marked, key)
             self._process.changes.append(request)
             self._process.sent.append(key)
             return self._sqs.send_message(**request)

@@ -37,6 +37,11 @@ def a_success_is_not_recorded_as_a_failure(life: Life, after: dict[str, Any], *,
     return after[STATUS] != FAILED or not taken_last or after[LAST_ERROR] == ATTEMPTS_USED_UP
 
 
+def nothing_fails_during_an_attempt(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
+    """FAILED only when no attempt is under way that may succeed."""
+    return after[STATUS] != FAILED or not life.under_way
+
+
 # What must hold whenever an attempt begins, which is the last one in `attempts` ---------------------------
 
 
@@ -57,8 +62,7 @@ def nothing_delivered_is_attempted(life: Life) -> bool:
 
 def no_two_attempts_overlap(life: Life) -> bool:
     """One attempt at a time, as long as the clock is not put back during it."""
-    *earlier, this = life.attempts
-    return all(other.over or other.clock_changes != this.clock_changes for other in earlier)
+    return len(life.under_way) <= 1
 
 
 ON_WRITE = (
@@ -67,6 +71,7 @@ ON_WRITE = (
     delivered_means_taken,
     failed_means_that_no_attempt_is_left,
     a_success_is_not_recorded_as_a_failure,
+    nothing_fails_during_an_attempt,
 )
 ON_ATTEMPT = (
     no_attempt_is_one_too_many,

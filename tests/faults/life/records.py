@@ -35,9 +35,13 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls a process at its call of this number, from 1."""
+    """What befalls a process at one of its calls.
 
-    call: int
+    Attributes:
+        call: the call's number, from 1; None for each call that records what came of an attempt.
+    """
+
+    call: int | None
     kind: Kind
 
 
@@ -74,11 +78,11 @@ class Try:
     Attributes:
         at: when it began, by the handlers' clock.
         answer: None as long as there is none, and for ever if the worker died.
-        clock_changes: how often the handlers' clock had been put back when it began.
+        confused: whether the handlers' clock was put back during it.
     """
 
     at: datetime
-    clock_changes: int
+    confused: bool = False
     answer: str | None = None
     over: bool = False
 
@@ -113,6 +117,11 @@ class Life:
     @property
     def of_round(self) -> list[Try]:
         return self.attempts[self.first_of_round :]
+
+    @property
+    def under_way(self) -> list[Try]:
+        """Attempts that are being made, by workers that all know the time."""
+        return [attempt for attempt in self.attempts if not (attempt.over or attempt.confused)]
 
     def taken(self) -> bool:
         return any(attempt.answer == "http_200" for attempt in self.attempts)

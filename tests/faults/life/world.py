@@ -110,8 +110,12 @@ class World:
 
     def put_clock_back(self, seconds: int) -> None:
         """By up to an hour in all."""
-        self.behind = min(self.behind + seconds, HOUR)
-        self.clock_changes += 1
+        if self.behind < HOUR:
+            self.behind = min(self.behind + seconds, HOUR)
+            self.clock_changes += 1
+            for life in self.lives.values():
+                for attempt in life.under_way:
+                    attempt.confused = True
 
     def in_status(self, status: str) -> list[Life]:
         return [life for life in self.lives.values() if life.status == status]
@@ -152,7 +156,7 @@ class World:
 
     def attempt_begins(self, event: Event) -> Try:
         life = self.lives[event.key]
-        attempt = Try(at=self.clock(), clock_changes=self.clock_changes)
+        attempt = Try(at=self.clock())
         life.attempts.append(attempt)
         for promise in ON_ATTEMPT:
             self.require(promise.__doc__ or "", promise(life), life)
@@ -190,6 +194,8 @@ class World:
                 life.owed, use.event = True, life
                 same = last is None or (last.event is life and last.body == body)
                 self.require("one key, one body, one event", same, (use, last))
+                fresh = key is None or use.within(life.created_at)
+                self.require("a key is free once its time is over", fresh, use)
         elif answer["statusCode"] == 409:
             others = [other for other in self.uses[tenant, key or ""] if other.body != body]
             used = any(use.within(other.at) for other in others)
@@ -306,13 +312,13 @@ class World:
                 self.requeue(process)
             elif happening is Happening.RECONCILE:
                 self.reconcile(process)
-            elif happening is Happening.PURGE:
+            elif happening is Happening.PURGE and not self.purges:
                 self.purge()
             elif happening is Happening.SECONDS and within.use is None:
                 # Three of them are within the life of a worker, and that is within its hold.
                 self.seconds += 15
             elif happening is Happening.CLOCK_BACK:
-                self.put_clock_back(1800)
+                self.put_clock_back(5 * 60)
 
     # The end of a story
 
