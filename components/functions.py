@@ -169,15 +169,7 @@ class Functions:
                 Permission(
                     actions=["dynamodb:BatchGetItem"],
                     resource=self.tables.events.arn,
-                    only_attributes=[
-                        schema.TENANT_ID,
-                        schema.EVENT_ID,
-                        schema.STATUS,
-                        schema.CREATED_AT,
-                        schema.QUEUED_AT,
-                        schema.LAST_ATTEMPT_AT,
-                        schema.EXPIRES_AT,
-                    ],
+                    only_attributes=schema.LIFE_SIGNS,
                 ),
                 Permission(actions=["dynamodb:UpdateItem"], resource=self.tables.events.arn),
                 Permission(

@@ -44,6 +44,9 @@ FAILED: Final = "FAILED"
 
 STATUS_INDEX: Final = "status-index"
 
+# All that tells whether anything happens to an event: what the reconciler reads, and may read, of it.
+LIFE_SIGNS: Final = (TENANT_ID, EVENT_ID, STATUS, CREATED_AT, LAST_ATTEMPT_AT, QUEUED_AT, EXPIRES_AT)
+
 # Events: the item of an idempotency key
 BODY_HASH: Final = "bodyHash"
 FIRST_EVENT_ID: Final = "firstEventId"

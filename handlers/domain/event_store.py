@@ -32,15 +32,6 @@ if TYPE_CHECKING:
 INLINE_PAYLOAD_BYTES = 2048
 _BATCH_GET_ROUNDS = 5
 _LATEST_EVENTS = 25
-_LIFE_SIGNS = (
-    schema.TENANT_ID,
-    schema.EVENT_ID,
-    schema.STATUS,
-    schema.CREATED_AT,
-    schema.LAST_ATTEMPT_AT,
-    schema.QUEUED_AT,
-    schema.EXPIRES_AT,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +237,7 @@ class EventStore:
         Neither were they created, nor attempted, nor queued again. What has expired is not among them, nor
         what DynamoDB did not get to.
         """
-        items, _ = self._batch_get([key_of(key) for key in set(keys)], attributes=_LIFE_SIGNS)
+        items, _ = self._batch_get([key_of(key) for key in set(keys)], attributes=schema.LIFE_SIGNS)
         now, moment = self._clock().timestamp(), to_iso(since)
         signs = (schema.CREATED_AT, schema.LAST_ATTEMPT_AT, schema.QUEUED_AT)
         return {
