@@ -135,7 +135,6 @@ class HttpDelivery:
             data=body,
             headers=headers,
             timeout=deadline.remaining(),
-            allow_redirects=False,
             stream=True,
         ) as response:
             if deadline.expired:

@@ -1,8 +1,8 @@
 """Where deliveries may go: public addresses, by https on port 443, and nowhere else.
 
-A target is checked twice: its URL when it is set, and the addresses behind its name at every
-connection, on the socket itself, so that a name that changes its mind between the check and the
-connection gains nothing.
+A target is checked three times: its URL when it is set and before every attempt, the addresses behind its
+name before a connection is opened to one of them, and the peer of the connected socket before a byte is sent.
+A name that changes its mind between the check and the connection gains nothing.
 """
 
 import ipaddress
@@ -16,7 +16,8 @@ MAX_URL_LENGTH = 2048
 MAX_HOST_LENGTH = 253  # RFC 1035, section 2.3.4, as text
 HTTPS_PORT = 443
 
-# IANA IPv4 Special-Purpose Address Registry (RFC 6890 and its updates) and multicast.
+# IANA IPv4 Special-Purpose Address Registry (RFC 6890 and its updates), whole: also the few blocks in it that
+# are reached from everywhere (AS112, AMT), where no receiver lives. And multicast.
 _FORBIDDEN_IPV4 = tuple(
     map(
         ipaddress.IPv4Network,
@@ -29,8 +30,11 @@ _FORBIDDEN_IPV4 = tuple(
             "172.16.0.0/12",
             "192.0.0.0/24",
             "192.0.2.0/24",
+            "192.31.196.0/24",
+            "192.52.193.0/24",
             "192.88.99.0/24",
             "192.168.0.0/16",
+            "192.175.48.0/24",
             "198.18.0.0/15",
             "198.51.100.0/24",
             "203.0.113.0/24",
@@ -43,8 +47,19 @@ _FORBIDDEN_IPV4 = tuple(
 # outside it.
 _GLOBAL_UNICAST_IPV6 = ipaddress.IPv6Network("2000::/3")
 # IANA IPv6 Special-Purpose Address Registry, as far as it lies within global unicast: protocol assignments
-# with Teredo, documentation, 6to4.
-_FORBIDDEN_IPV6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
+# with Teredo, documentation, 6to4, AS112.
+_FORBIDDEN_IPV6 = tuple(
+    map(
+        ipaddress.IPv6Network,
+        ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"),
+    )
+)
+# ISATAP carries an IPv4 address behind these interface identifiers, under any prefix (RFC 5214, section 6.1).
+_ISATAP_INTERFACES = (0x00005EFE, 0x02005EFE)
+
+# Names that mean something else on every network (RFC 6761, RFC 6762, RFC 8375, RFC 9476 and ICANN's
+# reservation of .internal). Nobody's webhook can live there.
+_LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa", ".onion", ".alt")
 
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
@@ -113,6 +128,8 @@ def is_public(address: str) -> bool:
         return not any(parsed in network for network in _FORBIDDEN_IPV4)
     if parsed.scope_id is not None or parsed not in _GLOBAL_UNICAST_IPV6:
         return False
+    if int(parsed) >> 32 & 0xFFFFFFFF in _ISATAP_INTERFACES:
+        return False
     return not any(parsed in network for network in _FORBIDDEN_IPV6)
 
 
@@ -150,11 +167,11 @@ def _check_host(url: str, host: str, *, allow_private: bool) -> None:
         if not allow_private and not is_public(host):
             raise _refused(url, f"names {host}, which is not a public address")
         return
-    for fault in _faults_of_name(host):
+    for fault in _faults_of_name(host, allow_private=allow_private):
         raise _refused(url, fault)
 
 
-def _faults_of_name(host: str) -> Iterator[str]:
+def _faults_of_name(host: str, *, allow_private: bool) -> Iterator[str]:
     labels = host.split(".")
     if len(host) > MAX_HOST_LENGTH:
         yield f"has a host of {len(host)} characters: at most {MAX_HOST_LENGTH} are possible"
@@ -162,6 +179,8 @@ def _faults_of_name(host: str) -> Iterator[str]:
         yield f"has the host {host!r}, which is not a host name (write other scripts in punycode, xn--...)"
     if _NUMERIC_LABEL.fullmatch(labels[-1]):
         yield f"has the host {host!r}: write an IPv4 address as four decimal numbers"
+    if not allow_private and (len(labels) == 1 or host.lower().endswith(_LOCAL_NAMES)):
+        yield f"has the host {host!r}, which is a name of local networks: use one that everybody can look up"
 
 
 def _is_ipv4(host: str) -> bool:

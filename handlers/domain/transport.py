@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -21,7 +22,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
 from handlers.domain.deadline import Deadline
-from handlers.domain.targets import Resolve, resolve, vetted_addresses
+from handlers.domain.targets import Resolve, TargetNotAllowedError, resolve, vetted_addresses
 
 # Servers close idle connections after as little as 5 s (Node.js), and a POST on a connection that is just
 # being closed fails: reuse within a burst, not across pauses.
@@ -32,10 +33,16 @@ _MAX_HOSTS = 100
 MAX_HEAD_BYTES = 64 * 1024
 
 Connect = Callable[[str, int], socket.socket]
+OpenSocket = Callable[[socket.AddressFamily, socket.SocketKind], socket.socket]
+Vet = Callable[[Sequence[str]], Sequence[str]]
 
 
 def guarded_session(
-    *, allow_private: bool, max_connections: int, resolver: Resolve = resolve
+    *,
+    allow_private: bool,
+    max_connections: int,
+    resolver: Resolve = resolve,
+    open_socket: OpenSocket = socket.socket,
 ) -> requests.Session:
     """A session for deliveries; its requests must run inside a `Deadline`.
 
@@ -43,16 +50,18 @@ def guarded_session(
         allow_private: whether addresses that are not public may be contacted: for local runs only.
         max_connections: how many connections to one receiver are kept for reuse.
         resolver: looks host names up.
+        open_socket: makes the socket that is connected.
 
     Raises (from its requests):
-        TargetNotAllowedError: the host resolves to an address that is not public.
+        TargetNotAllowedError: the host has an address that is not public, or the connection leads to one.
         requests.RequestException, OSError: the request failed.
     """
     lookups = ThreadPoolExecutor(max_workers=max_connections, thread_name_prefix="resolver")
 
     def connect(host: str, port: int) -> socket.socket:
-        addresses = _resolve_in_time(lookups, resolver, host, port)
-        return _connect_first(vetted_addresses(host, addresses, allow_private=allow_private), port)
+        vet = partial(vetted_addresses, host, allow_private=allow_private)
+        addresses = vet(_resolve_in_time(lookups, resolver, host, port))
+        return _connect_first(addresses, port, vet, open_socket)
 
     session = _Session()
     session.trust_env = False
@@ -66,7 +75,7 @@ def guarded_session(
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - as in requests
-        """No answer redirects; asking requests not to follow still has it read the whole answer first."""
+        """No answer redirects: asked only not to follow, requests would read the whole answer first."""
         return None
 
 
@@ -153,25 +162,30 @@ def _resolve_in_time(lookups: ThreadPoolExecutor, resolver: Resolve, host: str, 
     return lookup.result(timeout=Deadline.current().remaining())
 
 
-def _connect_first(addresses: Sequence[str], port: int) -> socket.socket:
-    """Connect to the first address that answers.
+def _connect_first(addresses: Sequence[str], port: int, vet: Vet, open_socket: OpenSocket) -> socket.socket:
+    """Connect to the first address that answers, and see that it is where the connection leads.
 
     Raises:
+        TargetNotAllowedError: the connected peer is not allowed, whatever address was asked for.
         OSError: none did; the error is that of the last one tried.
     """
     deadline = Deadline.current()
     failure: OSError = OSError("the host has no address")
     for address in addresses:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        connection = socket.socket(family, socket.SOCK_STREAM)
+        connection = open_socket(family, socket.SOCK_STREAM)
         try:
             deadline.hold(connection)
             connection.settimeout(deadline.remaining())
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.connect((address, port))
+            vet([connection.getpeername()[0]])
         except OSError as error:
             connection.close()
             failure = error
+        except TargetNotAllowedError:
+            connection.close()
+            raise
         else:
             return connection
     raise failure

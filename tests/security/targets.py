@@ -1,0 +1,158 @@
+"""Tries every vector and every redirect, and watches where this process connects to."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from handlers.domain.deadline import Deadline
+from handlers.domain.delivery import TARGET_NOT_ALLOWED, HttpDelivery
+from handlers.domain.targets import Resolve, TargetNotAllowedError, parse_target, resolve
+from handlers.domain.transport import OpenSocket, guarded_session
+from tests.handlers.factories import a_tenant, an_event
+from tests.handlers.receivers import Script, answers, receiver, response
+from tests.security.part import Part
+from tests.security.sockets import watched_connections
+from tests.security.vectors import VECTORS, Vector
+
+SECONDS = 10.0
+
+
+def run_targets() -> Part:
+    """Try them all."""
+    faults = [f"{vector.name}: {fault}" for vector in VECTORS for fault in faults_of(vector)]
+    redirects = [(lure, fault) for lure in LURES for fault in faults_of_lure(lure)]
+    return Part(
+        title="Where deliveries may go",
+        counts={"vectors": len(VECTORS) + len(LURES)},
+        faults=[*faults, *(f"{lure.name}: {fault}" for lure, fault in redirects)],
+    )
+
+
+def faults_of(vector: Vector) -> Iterator[str]:
+    """What does not hold: where it is set, when it is delivered to, and for the connection by itself."""
+    if not vector.set_anyway and not refused_when_set(vector.url):
+        yield "could be set as a target"
+    outcomes, contacted = delivered(vector)
+    if set(contacted) != set(vector.contacts):
+        yield f"a delivery connected to {contacted}"
+    if TARGET_NOT_ALLOWED not in outcomes:
+        yield f"a delivery ended as {outcomes}"
+    if set(contacted := connected_without_a_check_of_the_url(vector)) - set(vector.contacts):
+        yield f"without the check of its URL, a delivery connected to {contacted}"
+
+
+def refused_when_set(url: str) -> bool:
+    """Whether a tenant cannot have this target."""
+    try:
+        parse_target(url, allow_private=False)
+    except TargetNotAllowedError:
+        return True
+    return False
+
+
+def delivered(vector: Vector) -> tuple[list[str], list[str]]:
+    """Deliver as often as the name has answers; gives the outcomes, and the addresses connected to."""
+    session = guarded_session(allow_private=False, max_connections=1, resolver=_resolver(vector))
+    deliver = HttpDelivery(session, timeout_seconds=SECONDS, allow_private=False)
+    with watched_connections() as watch:
+        results = [deliver(an_event(target_url=vector.url), a_tenant()) for _ in vector.answers or [()]]
+    return [result.attempt.outcome for result in results], watch.addresses
+
+
+def connected_without_a_check_of_the_url(vector: Vector) -> list[str]:
+    """The addresses connected to by the session alone, as if nobody had looked at the URL."""
+    session = guarded_session(allow_private=False, max_connections=1, resolver=_resolver(vector))
+    with watched_connections() as watch:
+        for _ in vector.answers or [()]:
+            _post(session, vector.url)
+    return watch.addresses
+
+
+def _post(session: object, url: str) -> None:
+    try:
+        with Deadline(SECONDS):
+            session.post(url, data=b"{}", timeout=SECONDS)
+    except (TargetNotAllowedError, OSError, ValueError):
+        return  # refused by one or the other: where it connected to is what is looked at
+    raise AssertionError(f"{url!r} was answered")
+
+
+def _resolver(vector: Vector) -> Resolve:
+    """Answers as the vector says; what it says nothing of, the system resolves."""
+    answers_left = list(vector.answers)
+
+    def answer(host: str, port: int) -> Sequence[str]:
+        if not answers_left:
+            return resolve(host, port)
+        return answers_left.pop(0) if len(answers_left) > 1 else answers_left[0]
+
+    return answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lure:
+    """An answer that leads on to another place; `{inside}` is the port of a service on this machine."""
+
+    name: str
+    status: str
+    header: str
+
+
+_LOCATIONS = {
+    "a service of this machine": "http://127.0.0.1:{inside}/",
+    "instance metadata": "http://169.254.169.254/latest/meta-data/",
+    "a relative path": "/elsewhere",
+    "a host without a scheme": "//127.0.0.1:{inside}/",
+}
+LURES = (
+    *(
+        Lure(name=f"{status} to {where}", status=status, header=f"Location: {location}")
+        for status in (
+            "301 Moved Permanently",
+            "302 Found",
+            "303 See Other",
+            "307 Temporary Redirect",
+            "308 Permanent Redirect",
+        )
+        for where, location in _LOCATIONS.items()
+    ),
+    Lure(
+        name="300 with a choice", status="300 Multiple Choices", header="Location: http://127.0.0.1:{inside}/"
+    ),
+    Lure(name="201 with a location", status="201 Created", header="Location: http://127.0.0.1:{inside}/"),
+    Lure(name="a refresh", status="200 OK", header="Refresh: 0; url=http://127.0.0.1:{inside}/"),
+    Lure(name="an alternative service", status="200 OK", header='Alt-Svc: http/1.1="127.0.0.1:{inside}"'),
+    Lure(name="a link to load", status="200 OK", header="Link: <http://127.0.0.1:{inside}/>; rel=preload"),
+)
+
+
+def faults_of_lure(lure: Lure) -> Iterator[str]:
+    """What does not hold: one connection is made, to the target, even where private targets are allowed."""
+    with receiver(answers(response())) as inside:
+        header = lure.header.format(inside=inside.port)
+        with receiver(_answering(lure.status, header)) as outside:
+            session = guarded_session(allow_private=True, max_connections=1)
+            deliver = HttpDelivery(session, timeout_seconds=SECONDS, allow_private=True)
+            with watched_connections(let_through={outside.port}) as watch:
+                result = deliver(an_event(target_url=outside.url), a_tenant())
+    if watch.addresses != ["127.0.0.1"] or inside.connections:
+        yield f"connections went to {watch.addresses}"
+    if result.attempt.outcome != f"http_{lure.status[:3]}":
+        yield f"it ended as {result.attempt.outcome}"
+
+
+def _answering(status: str, header: str) -> Script:
+    return answers(response(status, b"", header))
+
+
+def detour_to(port: int) -> OpenSocket:
+    """Sockets that end up at a port of this machine, wherever they are told to connect to.
+
+    As a network would lead them that translates addresses, or a kernel that takes one for another.
+    """
+
+    class Detour(socket.socket):
+        def connect(self, _address: object) -> None:
+            super().connect(("127.0.0.1", port))
+
+    return Detour

@@ -1,0 +1,86 @@
+"""Deliveries go to public addresses by https, and to nothing else: seen at the socket."""
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handlers.domain.delivery import TARGET_NOT_ALLOWED, HttpDelivery
+from handlers.domain.targets import is_public
+from handlers.domain.transport import guarded_session
+from tests.handlers.factories import a_tenant, an_event
+from tests.handlers.receivers import answers, receiver, response
+from tests.security.sockets import watched_connections
+from tests.security.targets import LURES, SECONDS, Lure, detour_to, faults_of, faults_of_lure
+from tests.security.vectors import PUBLIC, PUBLIC_IPV6, SPECIAL_IPV4, SPECIAL_IPV6, VECTORS, Vector
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name[:80])
+def test_no_connection_is_opened_to_what_is_not_public(vector: Vector):
+    assert list(faults_of(vector)) == []
+
+
+@pytest.mark.parametrize("lure", LURES, ids=lambda lure: lure.name)
+def test_no_answer_leads_anywhere_else(lure: Lure):
+    assert list(faults_of_lure(lure)) == []
+
+
+def test_there_are_at_least_eighty_vectors_and_each_is_another_one():
+    assert len(VECTORS) >= 80
+    assert len({(vector.url, vector.answers) for vector in VECTORS}) == len(VECTORS)
+
+
+@pytest.mark.parametrize("addresses", [(PUBLIC,), (PUBLIC_IPV6,), (PUBLIC, PUBLIC_IPV6)])
+def test_a_public_address_is_connected_to_so_that_watching_means_something(addresses: tuple[str, ...]):
+    target = Vector(name="a receiver", url="https://receiver.example/", answers=(addresses,), set_anyway=True)
+
+    faults = list(faults_of(target))
+
+    assert faults[0] == f"a delivery connected to {list(addresses)}"
+
+
+def test_a_connection_that_is_led_to_this_machine_is_closed_before_a_byte_is_sent():
+    with receiver(answers(response())) as inside:
+        session = guarded_session(
+            allow_private=False,
+            max_connections=1,
+            resolver=lambda host, port: [PUBLIC],
+            open_socket=detour_to(inside.port),
+        )
+        deliver = HttpDelivery(session, timeout_seconds=SECONDS, allow_private=False)
+        with watched_connections(let_through={inside.port}) as watch:
+            result = deliver(an_event(target_url="https://receiver.example/"), a_tenant())
+
+    assert watch.addresses == ["127.0.0.1"]
+    assert result.attempt.outcome == TARGET_NOT_ALLOWED
+    assert inside.requests == []
+
+
+@pytest.mark.parametrize("network", [*SPECIAL_IPV4, *SPECIAL_IPV6])
+def test_both_ends_of_every_special_range_are_not_public(network: str):
+    parsed = ipaddress.ip_network(network)
+
+    assert not is_public(str(parsed[0]))
+    assert not is_public(str(parsed[-1]))
+
+
+@given(st.ip_addresses())
+def test_what_python_calls_private_is_never_public_here(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+):
+    if address.is_private or address.is_multicast or address.is_reserved or address.is_link_local:
+        assert not is_public(str(address))
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv4_address_inside_an_ipv6_one_makes_it_not_public(address: ipaddress.IPv4Address):
+    number = int(address)
+    for hidden in (
+        0xFFFF << 32 | number,
+        0x64FF9B << 96 | number,
+        0x2002 << 112 | number << 80 | 1,
+        0x20010000 << 96 | number << 64 | ~number & 0xFFFFFFFF,
+        int(ipaddress.IPv6Address("2a00:1450:4001::5efe:0:0")) | number,
+    ):
+        assert not is_public(str(ipaddress.IPv6Address(hidden)))
