@@ -15,7 +15,8 @@ import requests
 
 from handlers.domain.event_store import EventStore
 from handlers.domain.events import Event, EventKey
-from handlers.domain.tenants import NewTenant, TenantStore, new_api_key
+from handlers.domain.tenant_registry import TenantRegistry
+from handlers.domain.tenants import NewTenant, new_api_key
 from local.aws import Aws
 from local.control import QueueClock
 from local.errors import LocalStackError
@@ -102,8 +103,8 @@ class LocalStack:
         self._running.close()
 
     def create_tenant(self, tenant_id: str, target_url: str) -> NewTenant:
-        """Create a tenant with an API key and a webhook secret. Raises as `TenantStore.create`."""
-        tenants = TenantStore(self.aws.dynamodb, self.outputs["tenant_table_name"])
+        """Create a tenant with an API key and a webhook secret. Raises as `TenantRegistry.create`."""
+        tenants = TenantRegistry(self.aws.dynamodb, self.outputs["tenant_table_name"])
         return tenants.create(tenant_id=tenant_id, target_url=target_url, now=datetime.now(UTC))
 
     def post_event(self, api_key: str, event_type: str, data: Mapping[str, Any]) -> str:

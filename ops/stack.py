@@ -14,7 +14,7 @@ from botocore.config import Config
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from handlers.domain.event_store import EventStore
-from handlers.domain.tenants import TenantStore
+from handlers.domain.tenant_registry import TenantRegistry
 from ops.errors import InputError, OpsError
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ class Stack:
             ) from error
 
     @property
-    def tenants(self) -> TenantStore:
+    def tenants(self) -> TenantRegistry:
         """The table of tenants."""
-        return TenantStore(self._dynamodb, self.outputs.tenant_table_name)
+        return TenantRegistry(self._dynamodb, self.outputs.tenant_table_name)
 
     @property
     def events(self) -> EventStore:

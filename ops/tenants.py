@@ -1,23 +1,30 @@
-"""Commands that create and show tenants."""
+"""Commands that create, show and change tenants."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from handlers.domain.targets import TargetNotAllowedError, parse_target
-from handlers.domain.tenants import (
-    InvalidTenantIdError,
-    NewTenant,
-    TenantExistsError,
-    TenantSummary,
-)
-from handlers.domain.timestamps import utc_now
+from handlers.domain.tenant_registry import TenantError
+from handlers.domain.tenants import NewTenant, TenantSummary
+from handlers.domain.timestamps import to_iso, utc_now
 from ops import show
 from ops.errors import InputError, told_plainly
 from ops.show import AsJson
 from ops.stack import Stack
 
-app = typer.Typer(no_args_is_help=True, help="Create and show tenants.")
+OVERLAP_HOURS = 24
+LONGEST_OVERLAP_HOURS = 24 * 7
+
+app = typer.Typer(no_args_is_help=True, help="Create, show and change tenants.")
+
+TenantId = Annotated[str | None, typer.Argument(metavar="TENANT_ID", help="The tenant.", show_default=False)]
+TenantIdOption = Annotated[
+    str | None, typer.Option("--tenant-id", help="The tenant, as `create` and `requeue` name it.")
+]
 
 
 @app.command()
@@ -44,15 +51,98 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
 
 @app.command(name="show")
 def show_(
-    context: typer.Context, tenant_id: Annotated[str, typer.Argument()], as_json: AsJson = False
+    context: typer.Context, tenant: TenantId = None, tenant_id: TenantIdOption = None, as_json: AsJson = False
 ) -> None:
-    """Show one tenant, without its secrets."""
+    """Show one tenant and its keys, without secrets."""
     stack: Stack = context.obj
+    name = _one(tenant, tenant_id)
     with told_plainly():
-        summary = stack.tenants.show(tenant_id)
+        summary = stack.tenants.show(name)
     if summary is None:
-        raise InputError(f"there is no tenant {tenant_id!r}: `tenants list` shows those there are")
-    show.result(_summary_document(summary), as_json=as_json, title=f"Tenant {tenant_id}")
+        raise InputError(f"there is no tenant {name!r}: `tenants list` shows those there are")
+    _show(summary, as_json=as_json, title=f"Tenant {name}")
+
+
+@app.command()
+def rotate_secret(  # noqa: PLR0917 - one parameter per option
+    context: typer.Context,
+    tenant: TenantId = None,
+    tenant_id: TenantIdOption = None,
+    overlap_hours: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=LONGEST_OVERLAP_HOURS,
+            help="How long deliveries are signed with the current secret too; 0 ends it at once.",
+        ),
+    ] = OVERLAP_HOURS,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even though the secret before the current one still signs.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a tenant a new webhook secret and print it, this once; the current one signs too for a while."""
+    stack: Stack = context.obj
+    with _refusals_told():
+        rotated = stack.tenants.rotate_secret(
+            _one(tenant, tenant_id), overlap=timedelta(hours=overlap_hours), now=utc_now(), force=force
+        )
+    document = {
+        "tenantId": rotated.tenant_id,
+        "webhookSecret": rotated.webhook_secret,
+        "previousWebhookSecretExpiresAt": rotated.previous_expires_at and to_iso(rotated.previous_expires_at),
+    }
+    show.result(document, as_json=as_json, title="Webhook secret rotated: shown this once")
+
+
+@app.command()
+def rotate_key(
+    context: typer.Context, tenant: TenantId = None, tenant_id: TenantIdOption = None, as_json: AsJson = False
+) -> None:
+    """Give a tenant one more API key and print it, this once; disable the others once it is in use."""
+    stack: Stack = context.obj
+    with _refusals_told():
+        added = stack.tenants.rotate_key(_one(tenant, tenant_id), now=utc_now())
+    document = {
+        "tenantId": added.tenant_id,
+        "apiKey": added.api_key,
+        "otherActiveKeyIds": list(added.other_active_key_ids),
+    }
+    show.result(document, as_json=as_json, title="API key added: shown this once")
+
+
+@app.command()
+def disable(
+    context: typer.Context,
+    tenant: TenantId = None,
+    tenant_id: TenantIdOption = None,
+    key_id: Annotated[
+        str | None, typer.Option(help="Only this key, as `show` names it; all keys unless given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Switch off an API key, or all of a tenant's; it is refused within a minute."""
+    stack: Stack = context.obj
+    with _refusals_told():
+        summary = stack.tenants.disable(_one(tenant, tenant_id), key_id)
+    _show(summary, as_json=as_json, title="API key disabled" if key_id else "All API keys disabled")
+
+
+@app.command()
+def set_url(
+    context: typer.Context,
+    target_url: Annotated[str, typer.Option(help="Where the tenant's events are delivered from now on.")],
+    tenant: TenantId = None,
+    tenant_id: TenantIdOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Deliver a tenant's new and requeued events to another URL; those underway keep theirs."""
+    stack: Stack = context.obj
+    with _refusals_told():
+        name = _one(tenant, tenant_id)
+        _check_target(stack, target_url)
+        summary = stack.tenants.set_url(name, target_url)
+    _show(summary, as_json=as_json, title=f"Tenant {name}")
 
 
 def create_tenant(stack: Stack, tenant_id: str, target_url: str) -> NewTenant:
@@ -61,12 +151,9 @@ def create_tenant(stack: Stack, tenant_id: str, target_url: str) -> NewTenant:
     Raises:
         InputError: the id or the URL is wrong, or the tenant is there already.
     """
-    try:
-        # The local stack delivers to this machine; a deployed one refuses to.
-        parse_target(target_url, allow_private=stack.outputs.local)
+    with _refusals_told():
+        _check_target(stack, target_url)
         return stack.tenants.create(tenant_id=tenant_id, target_url=target_url, now=utc_now())
-    except (TargetNotAllowedError, InvalidTenantIdError, TenantExistsError) as error:
-        raise InputError(str(error)) from error
 
 
 def created_document(created: NewTenant) -> dict[str, Any]:
@@ -79,11 +166,40 @@ def created_document(created: NewTenant) -> dict[str, Any]:
     }
 
 
+@contextmanager
+def _refusals_told() -> Generator[None]:
+    with told_plainly():
+        try:
+            yield
+        except (TargetNotAllowedError, TenantError) as error:
+            raise InputError(str(error)) from error
+
+
+def _check_target(stack: Stack, target_url: str) -> None:
+    # The local stack delivers to this machine; a deployed one refuses to.
+    parse_target(target_url, allow_private=stack.outputs.local)
+
+
+def _one(argument: str | None, option: str | None) -> str:
+    """The tenant that a command is about, however it was named."""
+    if argument and option and argument != option:
+        raise InputError(f"two tenants are named, {argument!r} and {option!r}: name one")
+    if not (argument or option):
+        raise InputError("no tenant is named: give its id, as `tenants list` shows it")
+    return argument or option or ""
+
+
+def _show(summary: TenantSummary, *, as_json: bool, title: str) -> None:
+    keys = [{"keyId": key.key_id, "state": key.state, "createdAt": key.created_at} for key in summary.keys]
+    show.result(_summary_document(summary) | {"keys": keys}, as_json=as_json, title=title)
+
+
 def _summary_document(summary: TenantSummary) -> dict[str, Any]:
+    active = len(summary.active_key_ids)
     return {
         "tenantId": summary.tenant_id,
         "targetUrl": summary.target_url,
         "createdAt": summary.created_at,
-        "activeKeys": summary.active_keys,
-        "disabledKeys": summary.disabled_keys,
+        "activeKeys": active,
+        "disabledKeys": len(summary.keys) - active,
     }

@@ -4,34 +4,21 @@ import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
 from handlers import schema
-from handlers.domain.timestamps import to_iso
+from handlers.domain.items import plain
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
 
 API_KEY_PREFIX = "whk_"
+KEY_ID_LENGTH = 12
+"""Digits of a key's hash by which the operator tells it from others."""
 _API_KEY = re.compile(r"whk_[A-Za-z0-9_-]{43}")
-_TENANT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-_to_python = TypeDeserializer().deserialize
-_to_dynamodb = TypeSerializer().serialize
-
-
-class TenantExistsError(Exception):
-    """A tenant of that id is there already."""
-
-
-class InvalidTenantIdError(ValueError):
-    """A tenant id that the tables, the queue's message groups and URLs cannot all carry."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +70,51 @@ class NewTenant:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewKey:
+    """One more API key, shown this once; the others still work."""
+
+    tenant_id: str
+    api_key: str
+    other_active_key_ids: Sequence[str]
+
+    def __repr__(self) -> str:
+        return f"NewKey(tenant_id={self.tenant_id!r})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotatedSecret:
+    """A new webhook secret, and until when the one before it signs as well."""
+
+    tenant_id: str
+    webhook_secret: str
+    previous_expires_at: datetime | None
+
+    def __repr__(self) -> str:
+        return f"RotatedSecret(tenant_id={self.tenant_id!r})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeySummary:
+    """A key as it can be told from others without knowing it: by the beginning of its hash."""
+
+    key_id: str
+    state: str
+    created_at: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class TenantSummary:
-    """A tenant as the operator lists it, without secrets."""
+    """A tenant as the operator sees it, without secrets."""
 
     tenant_id: str
     target_url: str
     created_at: str
-    active_keys: int
-    disabled_keys: int
+    keys: Sequence[KeySummary]
+
+    @property
+    def active_key_ids(self) -> list[str]:
+        """The keys that are accepted."""
+        return [key.key_id for key in self.keys if key.state == schema.ACTIVE]
 
 
 def new_api_key() -> str:
@@ -139,7 +163,7 @@ class TenantStore:
         item = answer.get("Item")
         if item is None:
             return None
-        row = _row(item)
+        row = plain(item)
         return ApiKeyHolder(
             tenant_id=row[schema.TENANT_ID], target_url=row[schema.TARGET_URL], state=row[schema.STATE]
         )
@@ -163,57 +187,6 @@ class TenantStore:
         row = next(self._rows_of(tenant_id, schema.TENANT_ID, schema.TARGET_URL), None)
         return None if row is None else row[schema.TARGET_URL]
 
-    def create(self, *, tenant_id: str, target_url: str, now: datetime) -> NewTenant:
-        """Create a tenant with one active key and a webhook secret.
-
-        The target URL is taken as it is: `targets.parse_target` checks it.
-
-        Raises:
-            InvalidTenantIdError: the id is not 1-64 characters of `[A-Za-z0-9_-]`.
-            TenantExistsError: a tenant of that id is there already.
-        """
-        if not _TENANT_ID.fullmatch(tenant_id):
-            raise InvalidTenantIdError(
-                f"tenant id {tenant_id!r}: use 1 to 64 letters, digits, underscores and hyphens"
-            )
-        if self.show(tenant_id) is not None:
-            raise TenantExistsError(f"tenant {tenant_id!r} exists already: choose another id")
-        created = NewTenant(
-            tenant_id=tenant_id,
-            api_key=new_api_key(),
-            webhook_secret=new_webhook_secret(),
-            target_url=target_url,
-        )
-        row = {
-            schema.API_KEY: hash_api_key(created.api_key),
-            schema.TENANT_ID: tenant_id,
-            schema.TARGET_URL: target_url,
-            schema.WEBHOOK_SECRET: created.webhook_secret,
-            schema.STATE: schema.ACTIVE,
-            schema.CREATED_AT: to_iso(now),
-        }
-        self._client.put_item(
-            TableName=self._table_name, Item={name: _to_dynamodb(value) for name, value in row.items()}
-        )
-        return created
-
-    def list(self) -> Iterator[TenantSummary]:
-        """Every tenant, by id."""
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table_name,
-            ProjectionExpression="#tenant, #url, #state, #created",
-            ExpressionAttributeNames=_SUMMARY_NAMES,
-        )
-        rows = [_row(item) for page in pages for item in page["Items"]]
-        rows.sort(key=_tenant_id_of)
-        for _, of_one_tenant in groupby(rows, key=_tenant_id_of):
-            yield _summary(list(of_one_tenant))
-
-    def show(self, tenant_id: str) -> TenantSummary | None:
-        """One tenant as the operator sees it, or None."""
-        rows = list(self._rows_of(tenant_id, *_SUMMARY_NAMES.values()))
-        return _summary(rows) if rows else None
-
     def _rows_of(self, tenant_id: str, *attributes: str) -> Iterator[dict[str, Any]]:
         """The rows of a tenant, one per API key; all attributes unless some are named."""
         names = {"#tenant": schema.TENANT_ID} | {f"#a{n}": name for n, name in enumerate(attributes)}
@@ -232,31 +205,4 @@ class TenantStore:
         )
         for page in pages:
             for item in page["Items"]:
-                yield _row(item)
-
-
-_SUMMARY_NAMES = {
-    "#tenant": schema.TENANT_ID,
-    "#url": schema.TARGET_URL,
-    "#state": schema.STATE,
-    "#created": schema.CREATED_AT,
-}
-
-
-def _row(item: Any) -> dict[str, Any]:
-    return {name: _to_python(value) for name, value in item.items()}
-
-
-def _tenant_id_of(row: dict[str, Any]) -> str:
-    return row[schema.TENANT_ID]
-
-
-def _summary(rows: list[dict[str, Any]]) -> TenantSummary:
-    active = sum(row[schema.STATE] == schema.ACTIVE for row in rows)
-    return TenantSummary(
-        tenant_id=rows[0][schema.TENANT_ID],
-        target_url=rows[0][schema.TARGET_URL],
-        created_at=min(row[schema.CREATED_AT] for row in rows),
-        active_keys=active,
-        disabled_keys=len(rows) - active,
-    )
+                yield plain(item)

@@ -14,7 +14,7 @@ from handlers.domain.event_store import EventStore
 from handlers.domain.events import Event
 from handlers.domain.idempotency import IdempotencyStore
 from handlers.domain.queue import Queue
-from handlers.domain.tenants import TenantStore
+from handlers.domain.tenant_registry import TenantRegistry
 from tests.handlers.factories import Clock, an_attempt
 
 TENANT_TABLE, EVENTS_TABLE = "TenantApiKeys", "Events"
@@ -42,8 +42,8 @@ class Aws:
         )
 
     @property
-    def tenants(self) -> TenantStore:
-        return TenantStore(self.dynamodb, TENANT_TABLE)
+    def tenants(self) -> TenantRegistry:
+        return TenantRegistry(self.dynamodb, TENANT_TABLE)
 
     @property
     def queue(self) -> Queue:
