@@ -20,7 +20,7 @@ class MalformedMessageError(Exception):
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     tenant_id: str = Field(alias="tenantId", min_length=1)
     event_id: str = Field(alias="eventId", min_length=1)

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import structlog
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from handlers import schema
 from handlers.domain.event_store import EventStore
@@ -45,7 +46,9 @@ _Moment = Annotated[AwareDatetime, BeforeValidator(_iso_text)]
 class RequeueRequest(BaseModel):
     """Which failed events to send again, and how: everything that failed, unless it is narrowed down."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel, strict=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, strict=True, hide_input_in_errors=True
+    )
 
     tenant_id: str | None = None
     event_ids: list[str] | None = None
@@ -65,10 +68,7 @@ class RequeueRequest(BaseModel):
         try:
             return cls.model_validate(payload)
         except ValidationError as error:
-            faults = "; ".join(
-                f"{'.'.join(map(str, fault['loc'])) or 'input'}: {fault['msg']} (got {fault['input']!r})"
-                for fault in error.errors()
-            )
+            faults = "; ".join(map(_told, error.errors()))
             raise RequeueInputError(f"the requeue input was refused, nothing was sent: {faults}") from error
 
     def matches(self, key: EventKey, created_at: datetime) -> bool:
@@ -79,6 +79,12 @@ class RequeueRequest(BaseModel):
             and (self.since is None or created_at >= self.since)
             and (self.until is None or created_at < self.until)
         )
+
+
+def _told(fault: ErrorDetails) -> str:
+    told = f"{'.'.join(map(str, fault['loc'])) or 'input'}: {fault['msg']}"
+    # What was given for a field that is none of ours may be anything, and this is logged: perhaps a key.
+    return told if fault["type"] == "extra_forbidden" else f"{told} (got {fault['input']!r})"
 
 
 @dataclass(kw_only=True)

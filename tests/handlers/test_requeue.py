@@ -274,6 +274,14 @@ def test_a_wrong_input_is_refused_by_field_before_anything_is_sent(field: str, p
     assert f"{field.rstrip('. ')}: " in str(refused.value)
 
 
+def test_what_was_given_for_a_field_that_is_unknown_is_not_repeated() -> None:
+    with pytest.raises(RequeueInputError, match="apiKey: ") as refused:
+        RequeueRequest.parse({"apiKey": "whk_given-by-mistake"})
+
+    assert "whk_" not in str(refused.value)
+    assert "whk_" not in str(refused.value.__cause__)
+
+
 def test_the_handler_wires_itself_and_reports(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "TENANT_TABLE_NAME": TENANT_TABLE,

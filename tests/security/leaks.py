@@ -1,0 +1,23 @@
+"""Runs the marked system and tells which secrets came out where they do not belong."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.security.marked_system import run_marked_system
+from tests.security.marks import leaks
+from tests.security.part import Part
+
+
+def run_leaks() -> Part:
+    """Run the whole system with marked secrets and search all that it wrote."""
+    with TemporaryDirectory() as folder:
+        system = run_marked_system(Path(folder))
+    return Part(
+        title="Secrets in what is written",
+        counts={
+            "secrets searched for": len(system.marks),
+            "places searched": len(system.traces.written),
+            "bytes searched": system.traces.size,
+        },
+        faults=leaks(system.traces, system.marks),
+    )
