@@ -78,3 +78,9 @@ def with_alarm_email() -> Recording:
 @pytest.fixture
 def other_values() -> Recording:
     return _recorded("other values")
+
+
+@pytest.fixture(scope="session")
+def every_recording() -> dict[str, Recording]:
+    """The program in every configuration, by its label."""
+    return {label: _recorded(label) for label in CONFIGURATIONS}

@@ -91,26 +91,6 @@ def test_every_log_group_forgets_and_every_function_writes_to_its_own(recording:
         assert function.inputs["loggingConfig"]["logGroup"].startswith(own)
 
 
-def test_every_table_and_queue_is_encrypted_and_every_table_can_be_restored(recording: Recording):
-    tables, queues = recording.of_type(TABLE), recording.of_type(QUEUE)
-    assert (len(tables), len(queues)) == (2, 2)
-    for table in tables:
-        assert table.inputs["serverSideEncryption"] == {"enabled": True}
-        assert table.inputs["pointInTimeRecovery"] == {"enabled": True}
-        assert table.inputs["billingMode"] == "PAY_PER_REQUEST"
-    assert all(queue.inputs["sqsManagedSseEnabled"] for queue in queues)
-
-
-def test_every_queue_refuses_connections_without_tls(recording: Recording):
-    for queue in recording.of_type(QUEUE):
-        policy = recording.one(QUEUE_POLICY, f"{queue.name.rpartition('-')[2]}-policy")
-        (statement,) = statements(policy)
-        assert statement["Effect"] == "Deny"
-        assert statement["Resource"].endswith(queue.name)
-        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-        assert policy.inputs["queueUrl"].endswith(f"{queue.name}-1a2b3c4")
-
-
 def test_no_permission_has_a_wildcard_but_for_the_streams_of_a_log_group(recording: Recording):
     for statement in allowed(recording):
         writes_logs = statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]

@@ -187,18 +187,6 @@ def test_tables_declare_just_the_attributes_that_are_keys(dev: Recording, label:
     assert {attribute["name"] for attribute in table["attributes"]} == keys
 
 
-def test_protected_data_is_guarded_by_aws_and_by_pulumi(prod: Recording):
-    for table in prod.of_type(TABLE):
-        assert table.inputs["deletionProtectionEnabled"] is True
-        assert table.protect
-        assert table.retain_on_delete
-
-
-def test_a_stack_for_trying_out_can_be_destroyed(dev: Recording):
-    assert not any(resource.protect or resource.retain_on_delete for resource in dev.resources.values())
-    assert not any(table.inputs["deletionProtectionEnabled"] for table in dev.of_type(TABLE))
-
-
 def test_without_a_domain_the_api_answers_at_its_own_address(dev: Recording):
     api = dev.one(API)
     assert api.inputs["disableExecuteApiEndpoint"] is False
