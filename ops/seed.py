@@ -80,14 +80,15 @@ def _sow(stack: Stack, content: Seed, target_url: str | None) -> Iterator[dict[s
             show.progress.print(f"tenant {tenant.tenant_id} is there already: kept, none of its events sent")
             continue
         created = create_tenant(stack, tenant.tenant_id, target_url or tenant.target_url)
-        ids = [_send(stack.outputs.events_url, created.api_key, event) for event in tenant.events]
+        ids = [_send(stack, created.api_key, event) for event in tenant.events]
         show.progress.print(f"tenant {tenant.tenant_id}: {len(ids)} events accepted")
         yield created_document(created) | {"eventIds": ids}
 
 
-def _send(events_url: str, api_key: str, event: SeedEvent) -> str:
+def _send(stack: Stack, api_key: str, event: SeedEvent) -> str:
+    events_url = stack.outputs.events_url
     try:
-        answer = requests.post(
+        answer = stack.http.post(
             events_url,
             json=event.model_dump(),
             headers={"Authorization": f"Bearer {api_key}"},

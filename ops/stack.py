@@ -7,22 +7,23 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
+import requests
 from botocore.config import Config
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from handlers.domain.event_store import EventStore
 from handlers.domain.tenant_registry import TenantRegistry
+from local.aws import Aws
+from local.environment import REGION
 from ops.errors import InputError, OpsError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_lambda.client import LambdaClient
 
-LOCAL_REGION = "us-east-1"
-_LOCAL_KEY = "test"
 # The requeue function may run for Lambda's longest, 900 s. A call that was cut off must not be made again.
 _INVOKE = Config(read_timeout=920, retries={"total_max_attempts": 1})
 
@@ -50,7 +51,7 @@ class Outputs(BaseModel):
     def region(self) -> str:
         """The region, which the queue's URL names: `https://sqs.<region>.amazonaws.com/...`."""
         found = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com", self.queue_url)
-        return found.group(1) if found else LOCAL_REGION
+        return found.group(1) if found else REGION
 
 
 class Stack:
@@ -94,23 +95,29 @@ class Stack:
         return EventStore(self._dynamodb, self.outputs.events_table_name)
 
     @cached_property
+    def http(self) -> requests.Session:
+        """Sends what producers send."""
+        session = requests.Session()
+        # Proxies and passwords of the user are for other hosts than the local stack's.
+        session.trust_env = not self.outputs.local
+        return session
+
+    @cached_property
     def lambda_(self) -> "LambdaClient":
         """Invokes functions."""
-        return self._client("lambda", _INVOKE)
+        return self._local.lambda_ if self._local else self._session.client("lambda", config=_INVOKE)  # pyright: ignore[reportUnknownMemberType] - stubs of two services
 
     @cached_property
     def _dynamodb(self) -> "DynamoDBClient":
-        return self._client("dynamodb", Config())
+        return self._local.dynamodb if self._local else self._session.client("dynamodb")  # pyright: ignore[reportUnknownMemberType] - as above
 
-    def _client(self, service: str, config: Config) -> Any:
-        if self.outputs.local:
-            # The user's own credentials and settings have no business with the local stack.
-            session = boto3.Session(
-                aws_access_key_id=_LOCAL_KEY, aws_secret_access_key=_LOCAL_KEY, region_name=LOCAL_REGION
-            )
-        else:
-            session = boto3.Session(region_name=self.outputs.region)
-        return session.client(service, endpoint_url=self.outputs.aws_endpoint_url, config=config)  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType, reportUnknownVariableType] - stubs of two services
+    @cached_property
+    def _local(self) -> Aws | None:
+        return Aws(self.outputs.aws_endpoint_url) if self.outputs.aws_endpoint_url else None
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        return boto3.Session(region_name=self.outputs.region)
 
 
 def outputs_of_file(path: Path) -> str:

@@ -9,12 +9,14 @@ import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from local.launcher import REPO
 from local.waiting import wait_for
@@ -90,13 +92,13 @@ def alive(process: psutil.Process) -> bool:
         return False
 
 
-def start(folder: Path, *options: str) -> Up:
+def start(folder: Path, *options: str, environ: Mapping[str, str] | None = None) -> Up:
     (folder / "tmp").mkdir()
     with (folder / "printed").open("wb") as printed:
         process = subprocess.Popen(
             [sys.executable, "-m", "local", "up", "--ready-file", str(folder / "ready.json"), *options],
             cwd=REPO,
-            env={**os.environ, "TMPDIR": str(folder / "tmp")},
+            env={**os.environ, **(environ or {}), "TMPDIR": str(folder / "tmp")},
             stdout=printed,
             stderr=printed,
             start_new_session=True,
@@ -106,7 +108,20 @@ def start(folder: Path, *options: str) -> Up:
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    running = start(tmp_path)
+    with started(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def running_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One for all tests that only look at it."""
+    with started(tmp_path_factory.mktemp("up")) as running:
+        yield running
+
+
+@contextmanager
+def started(folder: Path, *, environ: Mapping[str, str] | None = None) -> Iterator[Up]:
+    running = start(folder, environ=environ)
     try:
         running.wait_until_ready()
         yield running
@@ -118,6 +133,31 @@ def up(tmp_path: Path) -> Iterator[Up]:
                 process.kill()
 
 
+@pytest.fixture
+def a_users_settings(tmp_path: Path) -> dict[str, str]:
+    """The environment of a user whose files never end being read: whoever opens one hangs for ever."""
+    home = tmp_path / "home"
+    (home / ".aws").mkdir(parents=True)
+    files = [home / ".aws" / "credentials", home / ".aws" / "config", home / ".boto", home / ".netrc"]
+    for file in files:
+        os.mkfifo(file)
+    return {
+        "HOME": str(home),
+        "AWS_SHARED_CREDENTIALS_FILE": str(files[0]),
+        "AWS_CONFIG_FILE": str(files[1]),
+        "BOTO_CONFIG": str(files[2]),
+        "NETRC": str(files[3]),
+        "AWS_PROFILE": "of-the-user",
+        "AWS_ACCESS_KEY_ID": "AKIA-OF-THE-USER",
+        "AWS_SECRET_ACCESS_KEY": "secret-of-the-user",
+        "AWS_SESSION_TOKEN": "token-of-the-user",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9/of-the-user",
+        "HTTP_PROXY": "http://127.0.0.1:9/of-the-user",
+        # Where wheels are kept is no secret, and a bundle may have to be built.
+        "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path("~/.cache/uv").expanduser())),
+    }
+
+
 def run(tmp_path: Path, *options: str) -> tuple[int, str]:
     """Run one that is not expected to come up; gives its code and what it printed."""
     failing = start(tmp_path, *options)
@@ -127,10 +167,63 @@ def run(tmp_path: Path, *options: str) -> tuple[int, str]:
         failing.process.kill()
 
 
-def test_the_ready_file_has_every_output_for_its_owner_alone(up: Up):
-    assert up.outputs.keys() == OUTPUTS
-    assert stat.S_IMODE(up.ready_file.stat().st_mode) == 0o600
-    assert up.outputs["events_url"] == up.outputs["endpoint_url"] + "/v1/events"
+def test_the_ready_file_has_every_output_for_its_owner_alone(running_up: Up):
+    assert running_up.outputs.keys() == OUTPUTS
+    assert stat.S_IMODE(running_up.ready_file.stat().st_mode) == 0o600
+    assert running_up.outputs["events_url"] == running_up.outputs["endpoint_url"] + "/v1/events"
+
+
+def test_the_users_aws_credentials_and_settings_are_neither_opened_nor_passed_on(
+    tmp_path: Path, a_users_settings: dict[str, str]
+):
+    with started(tmp_path, environ=a_users_settings) as up:
+        listed = subprocess.run(
+            [sys.executable, "-m", "ops", "--outputs", str(up.ready_file), "tenants", "list", "--json"],
+            cwd=REPO,
+            env={**os.environ, **a_users_settings},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=START_SECONDS,
+        )
+        passed_on = [value for process in up.descendants for value in process.environ().values()]
+
+    assert [tenant["tenantId"] for tenant in json.loads(listed.stdout)] == ["local-demo"], listed.stderr
+    assert passed_on
+    assert not [value for value in passed_on if "of-the-user" in value.lower()]
+
+
+def test_nothing_of_it_can_be_reached_from_another_machine(running_up: Up):
+    listening = [
+        connection.laddr.ip
+        for process in (psutil.Process(running_up.process.pid), *running_up.descendants)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+
+    assert len(listening) >= 2  # the emulator and the receiver
+    assert set(listening) == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://example.com"}, {"Origin": "null"}, {"Host": "rebound.example.com"}]
+)
+@pytest.mark.parametrize("path", ["/v1/events", "/", "/_ministack/reset"])
+def test_a_page_in_the_users_browser_reaches_neither_the_api_nor_aws(
+    running_up: Up, headers: dict[str, str], path: str
+):
+    answer = requests.post(running_up.outputs["endpoint_url"] + path, headers=headers, json={}, timeout=10)
+
+    assert answer.status_code == 403
+
+
+def test_every_file_of_it_is_its_owners_alone(running_up: Up):
+    files = [path for folder in running_up.temporary_files() for path in (folder, *folder.rglob("*"))]
+
+    assert files
+    assert [
+        path for path in (*files, running_up.ready_file) if stat.S_IMODE(path.stat().st_mode) & 0o077
+    ] == []
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
