@@ -1,11 +1,10 @@
 .DEFAULT_GOAL := install
 PYTHON ?= python3
-UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo run test faults check format bench lock clean
+.PHONY: help install demo run test faults check format bench lock audit clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,7 +14,8 @@ install: $(STAMP)  ## Build the virtual environment .venv from the hash-locked r
 $(STAMP): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}: run make PYTHON=/path/to/python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt > $(VENV)/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $(VENV)/uv.txt
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.txt
 	@touch $(STAMP)
 
@@ -45,12 +45,22 @@ format: $(STAMP)  ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: $(STAMP)  ## Resolve and hash-lock every requirements file again
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+# Renovate runs what the headers of the locks record, in this order, and takes options in no other form.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version=3.11 $(addprefix --upgrade-package=,$(UPGRADE))
+
+lock: $(BIN)/uv  ## Resolve and hash-lock every requirements file again; UPGRADE="six idna" lets those move
+	$(COMPILE) --output-file=requirements-dev.txt --group=dev pyproject.toml
+	$(COMPILE) --output-file=requirements.txt --constraints=requirements-dev.txt pyproject.toml
 	for unlocked in bundles/requirements/*.in; do \
-	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url -c requirements-dev.txt $$unlocked -o $${unlocked%.in}.txt || exit 1; \
+	  $(COMPILE) --output-file=$${unlocked%.in}.txt --constraints=requirements-dev.txt $$unlocked || exit 1; \
 	done
+
+# Not $(STAMP): a lock that cannot be installed must not stand in the way of a better one.
+$(BIN)/uv:
+	$(MAKE) $(STAMP)
+
+audit: $(STAMP)  ## Ask PyPI for known vulnerabilities of everything that is locked; 2 when it does not answer
+	$(BIN)/python -m bundles.audit
 
 clean:  ## Remove the virtual environment, the bundles and every cache
 	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .coverage

@@ -1,7 +1,7 @@
 """From a function's lock and the handlers to a folder that is ready to be zipped.
 
-Two steps, each kept under the hash of everything that goes into it: the installed packages, which change
-with the lock, and the bundle, which is those packages by hard link plus the handlers.
+Two steps, each kept under the hash of everything that goes into it: the installed packages with their bill of
+materials, which change with the lock, and the bundle, which is those packages by hard link plus the handlers.
 """
 
 import functools
@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from bundles import size
@@ -23,6 +24,7 @@ from bundles.wheels import Installer, install_wheels
 REPO = Path(__file__).resolve().parent.parent
 _REQUIREMENTS = Path("bundles", "requirements")
 _SOURCE = "handlers"
+_BILL = "sbom.cdx.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +38,11 @@ class Bundle:
 
     path: Path
     cached: bool
+
+    @property
+    def bill(self) -> Path:
+        """Its bill of materials: the packages in it, as CycloneDX JSON."""
+        return self.path / _BILL
 
 
 def build(function: str, target: Target, *, root: Path = REPO, cache: Path | None = None) -> Path:
@@ -106,8 +113,13 @@ class _Recipe:
 
     @functools.cached_property
     def packages_name(self) -> str:
-        compiled_by = self.compiler.version if self.compiler else "none"
-        facts = (self.target.python_version, self.target.platform, compiled_by, _builder_version())
+        facts = (
+            self.target.python_version,
+            self.target.platform,
+            self.compiler.version if self.compiler else "none",
+            metadata.version("cyclonedx-python-lib"),
+            _builder_version(),
+        )
         return f"packages-{self._label}-{digest(self.lock.read_bytes(), *(fact.encode() for fact in facts))}"
 
     @functools.cached_property
@@ -122,8 +134,15 @@ class _Recipe:
         with tempfile.TemporaryDirectory(dir=tree.parent) as installed:
             self.install(function=self.function, lock=self.lock, target=self.target, into=Path(installed))
             copy_trimmed(Path(installed), tree)
+        self._write_bill(tree)
         if self.compiler:
             self.compiler.compile(tree, within=tree)
+
+    def _write_bill(self, tree: Path) -> None:
+        # The library takes longer to import than a bundle that is cached takes to be found.
+        from bundles.bill import write_bill  # noqa: PLC0415
+
+        write_bill(tree / _BILL, function=self.function, packages=tree)
 
     def assemble(self, packages: Path, tree: Path) -> None:
         shutil.copytree(packages, tree, copy_function=_link, dirs_exist_ok=True)

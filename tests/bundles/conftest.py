@@ -29,6 +29,12 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
         path.write_bytes(content)
 
 
+def dist_info(name: str, version: str, *lines: str) -> dict[str, bytes]:
+    """What an installed package tells about itself."""
+    metadata = "\n".join(("Metadata-Version: 2.4", f"Name: {name}", f"Version: {version}", *lines, "", ""))
+    return {f"{name.replace('-', '_')}-{version}.dist-info/METADATA": metadata.encode()}
+
+
 def tree_of(folder: Path) -> dict[str, tuple[int, bytes]]:
     """Every file by its relative path, with its mode and contents."""
     return {

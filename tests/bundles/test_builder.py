@@ -19,7 +19,7 @@ def bundle_of(
     return prepare("greet", target, root=project, install=installer, compiler_for=lambda _: compiler)
 
 
-def test_a_bundle_is_the_packages_and_the_whole_handlers_package(
+def test_a_bundle_is_the_packages_their_bill_and_the_whole_handlers_package(
     project: Path, installer: FakeInstaller
 ) -> None:
     write_files(
@@ -36,6 +36,7 @@ def test_a_bundle_is_the_packages_and_the_whole_handlers_package(
 
     assert {name for name in tree_of(bundle.path) if (bundle.path / name).is_file()} == {
         "library.py",
+        "sbom.cdx.json",
         "handlers/__init__.py",
         "handlers/greet.py",
         "handlers/domain/events.py",
@@ -89,6 +90,16 @@ def test_another_target_or_compiler_is_another_bundle(project: Path, installer: 
     ]
 
     assert len({bundle.path for bundle in bundles}) == len(bundles)
+
+
+def test_another_release_of_the_library_that_writes_the_bill_makes_another_bundle(
+    project: Path, installer: FakeInstaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = bundle_of(project, installer)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: f"another release of {name}")
+
+    assert not bundle_of(project, installer).cached
+    assert bundle_of(project, installer).path != before.path
 
 
 def test_packages_and_handlers_are_compiled_when_an_interpreter_is_there(

@@ -1,5 +1,6 @@
 """The project's own bundles, built with real wheels: these tests need a package index."""
 
+import json
 import os
 import re
 import shutil
@@ -8,6 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from bundles import Target, build, functions, prepare
 from bundles.builder import REPO
@@ -17,6 +22,17 @@ from tests.bundles.conftest import tree_of
 
 PREAMBLE = "import sys; sys.path.insert(0, sys.argv[1]); "
 REQUIREMENTS = REPO / "bundles" / "requirements"
+GRAVITON = {
+    "implementation_name": "cpython",
+    "os_name": "posix",
+    "platform_machine": "aarch64",
+    "platform_python_implementation": "CPython",
+    "platform_system": "Linux",
+    "python_full_version": "3.13.0",
+    "python_version": "3.13",
+    "sys_platform": "linux",
+}
+"""PEP 508's environment of `Target.LAMBDA`."""
 
 
 def run_isolated(bundle: Path, code: str, *arguments: str) -> None:
@@ -31,6 +47,16 @@ def run_isolated(bundle: Path, code: str, *arguments: str) -> None:
 
 def pins(lock: Path) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9.-]+)==([^\s;]+)", lock.read_text(), flags=re.MULTILINE))
+
+
+def pins_that_apply(lock: Path, environment: dict[str, str]) -> set[tuple[str, str]]:
+    """Name and version of what the lock asks for on a machine like that."""
+    lines = re.findall(r"^([a-z0-9.-]+==[^\\]+)", lock.read_text(), flags=re.MULTILINE)
+    return {
+        (canonicalize_name(asked.name), str(asked.specifier).removeprefix("=="))
+        for asked in map(Requirement, lines)
+        if asked.marker is None or asked.marker.evaluate(environment)
+    }
 
 
 def copy_project(source: Path, folder: Path) -> Path:
@@ -99,6 +125,23 @@ def test_a_bundle_for_lambda_holds_machine_code_for_arm_only(project: Path) -> N
     assert libraries
     assert {int.from_bytes(library.read_bytes()[18:20], "little") for library in libraries} == {aarch64}
     assert any("cpython-313-aarch64" in library.name for library in libraries)
+
+
+@pytest.mark.parametrize("function", functions())
+def test_the_bill_lists_the_packages_of_the_bundle_and_no_others(function: str, project: Path) -> None:
+    bundle = prepare(function, Target.LAMBDA, root=project)
+
+    text = bundle.bill.read_text()
+    billed = {
+        (canonicalize_name(component["name"]), component["version"])
+        for component in json.loads(text)["components"]
+    }
+
+    folders = [entry.name.removesuffix(".dist-info").split("-") for entry in bundle.path.glob("*.dist-info")]
+    assert len(json.loads(text)["components"]) == len(folders)
+    assert billed == {(canonicalize_name(name), version) for name, version in folders}
+    assert billed == pins_that_apply(REQUIREMENTS / f"{function}.txt", GRAVITON)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
 
 
 def test_two_processes_that_build_at_once_both_succeed(tmp_path: Path) -> None:

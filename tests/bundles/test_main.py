@@ -14,6 +14,7 @@ def test_every_bundle_is_built_and_measured(project: Path, capsys: pytest.Captur
 
     rows = [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith("greet")]
     assert [row[-1] for row in rows] == ["miss", "hit"]
+    assert [row[1] for row in rows] == ["0", "0"]
 
 
 def test_a_bundle_that_cannot_be_built_is_one_message_and_a_failure(

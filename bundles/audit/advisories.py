@@ -1,0 +1,134 @@
+"""What pip-audit knows against the packages of a lock.
+
+It asks PyPI (https://docs.pypi.org/api/json/, `vulnerabilities`). Its exit code does not tell enough: it ends
+with 1 for a vulnerability and for a service that cannot be reached, and with 0 when it skipped every package.
+So its report is held against what was asked.
+"""
+
+import itertools
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from bundles.audit.errors import NotAuditedError
+from bundles.audit.locks import Pin
+
+Runner = Callable[[Path], "subprocess.CompletedProcess[str]"]
+"""Audits a requirements file; its output is pip-audit's JSON report."""
+
+_NAMED = 3
+"""How many of the packages without an answer a message names."""
+
+
+class Finding(BaseModel, frozen=True):
+    """A known vulnerability of a package at a version.
+
+    Attributes:
+        package: Its normalized name.
+        version: The version that is locked.
+        id: How the advisory is called, such as `PYSEC-2024-1`.
+        aliases: How else, such as `CVE-2024-1`, in order.
+        fix_versions: The versions that mend it, the earliest first.
+    """
+
+    package: str
+    version: str
+    id: str
+    aliases: tuple[str, ...]
+    fix_versions: tuple[str, ...]
+
+
+class _Vulnerability(BaseModel):
+    id: str
+    aliases: tuple[str, ...]
+    fix_versions: tuple[str, ...]
+
+
+class _Dependency(BaseModel):
+    """Either audited, with a version, or skipped, with a reason (`pip_audit._format.json`)."""
+
+    name: str
+    version: str | None = None
+    vulns: tuple[_Vulnerability, ...] = ()
+    skip_reason: str | None = None
+
+
+class _Report(BaseModel):
+    dependencies: tuple[_Dependency, ...]
+
+
+def run_pip_audit(requirements: Path) -> "subprocess.CompletedProcess[str]":
+    """Let pip-audit ask PyPI about exactly what the file pins, without resolving or installing anything."""
+    return subprocess.run(  # noqa: S603 - arguments are ours, there is no shell
+        [
+            *(sys.executable, "-m", "pip_audit", "--requirement", str(requirements)),
+            *("--require-hashes", "--disable-pip", "--vulnerability-service", "pypi"),
+            *("--format", "json", "--output", "stdout", "--aliases", "on", "--desc", "off"),
+            *("--progress-spinner", "off"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def find_vulnerabilities(pins: Iterable[Pin], run: Runner) -> list[Finding]:
+    """The known vulnerabilities of all the packages.
+
+    Raises:
+        NotAuditedError: there is no answer for one of them.
+    """
+    return [finding for requirements in _without_repetition(pins) for finding in _audit(requirements, run)]
+
+
+def _without_repetition(pins: Iterable[Pin]) -> Iterator[list[Pin]]:
+    """Lists in which no package stands twice: a lock has two versions of one where its markers fork."""
+    versions: defaultdict[str, list[Pin]] = defaultdict(list)
+    for pin in pins:
+        versions[pin.name].append(pin)
+    for column in itertools.zip_longest(*versions.values()):
+        yield [pin for pin in column if pin is not None]
+
+
+def _audit(pins: list[Pin], run: Runner) -> Iterator[Finding]:
+    with tempfile.TemporaryDirectory() as folder:
+        requirements = Path(folder) / "requirements.txt"
+        # Without markers: pip-audit leaves out what this machine would not install.
+        requirements.write_text("".join(f"{pin} {pin.hashes}\n" for pin in pins), encoding="utf-8")
+        report = _read_report(run(requirements))
+    _demand_answers(pins, report)
+    for dependency in report.dependencies:
+        for vulnerability in dependency.vulns:
+            yield Finding(
+                package=dependency.name,
+                version=dependency.version or "",
+                id=vulnerability.id,
+                aliases=tuple(sorted(vulnerability.aliases)),
+                fix_versions=vulnerability.fix_versions,
+            )
+
+
+def _read_report(done: "subprocess.CompletedProcess[str]") -> _Report:
+    try:
+        return _Report.model_validate_json(done.stdout)
+    except ValidationError as error:
+        said = done.stderr.strip().rpartition("\n")[2] or "nothing"
+        raise NotAuditedError(f"pip-audit ended with code {done.returncode}, and said: {said}") from error
+
+
+def _demand_answers(pins: list[Pin], report: _Report) -> None:
+    answered = {(dependency.name, dependency.version) for dependency in report.dependencies}
+    missing = [str(pin) for pin in pins if (pin.name, pin.version) not in answered]
+    if not missing:
+        return
+    reasons = [dependency.skip_reason for dependency in report.dependencies if dependency.skip_reason]
+    others = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+    raise NotAuditedError(
+        f"there is no answer for {', '.join(missing[:_NAMED])}{others}: "
+        f"{reasons[0] if reasons else 'pip-audit left them out'}"
+    )
