@@ -54,7 +54,9 @@ class Functions:
                     resource=self.tables.tenants.arn,
                     only_attributes=[schema.API_KEY, schema.TENANT_ID, schema.TARGET_URL, schema.STATE],
                 ),
-                Permission(actions=["dynamodb:PutItem"], resource=self.tables.events.arn),
+                Permission(
+                    actions=["dynamodb:PutItem"], resource=self.tables.events.arn, returns_nothing=True
+                ),
                 Permission(
                     actions=["dynamodb:GetItem"],
                     resource=self.tables.events.arn,
@@ -109,7 +111,7 @@ class Functions:
         )
 
     def requeue(self) -> PythonFunctionArgs:
-        """Sends failed events again; the only one that touches the dead-letter queue."""
+        """Sends failed events again; the only one that touches the DLQ. Reads no secret and no payload."""
         return PythonFunctionArgs(
             module="requeue",
             code=self.archive_of("requeue"),
@@ -123,17 +125,17 @@ class Functions:
             },
             permissions=[
                 Permission(
-                    actions=[
-                        "sqs:ReceiveMessage",
-                        "sqs:DeleteMessage",
-                        "sqs:ChangeMessageVisibility",
-                        "sqs:GetQueueAttributes",
-                    ],
+                    actions=["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"],
                     resource=self.queue.dlq.arn,
                 ),
                 Permission(actions=["sqs:SendMessage"], resource=self.queue.queue.arn),
                 Permission(
-                    actions=["dynamodb:BatchGetItem", "dynamodb:UpdateItem"], resource=self.tables.events.arn
+                    actions=["dynamodb:BatchGetItem"],
+                    resource=self.tables.events.arn,
+                    only_attributes=schema.WITHOUT_PAYLOAD,
+                ),
+                Permission(
+                    actions=["dynamodb:UpdateItem"], resource=self.tables.events.arn, returns_nothing=True
                 ),
                 Permission(actions=["dynamodb:Query"], resource=self.tables.status_index_arn),
                 Permission(
@@ -171,7 +173,9 @@ class Functions:
                     resource=self.tables.events.arn,
                     only_attributes=schema.LIFE_SIGNS,
                 ),
-                Permission(actions=["dynamodb:UpdateItem"], resource=self.tables.events.arn),
+                Permission(
+                    actions=["dynamodb:UpdateItem"], resource=self.tables.events.arn, returns_nothing=True
+                ),
                 Permission(
                     actions=["sqs:SendMessage", "sqs:GetQueueAttributes"], resource=self.queue.queue.arn
                 ),

@@ -15,11 +15,13 @@ class Permission:
         actions: such as `sqs:SendMessage`, never with a wildcard.
         resource: an ARN.
         only_attributes: of a DynamoDB item, the attributes that a read may name; all when empty.
+        returns_nothing: whether a write of a DynamoDB item may not be answered with the item.
     """
 
     actions: Sequence[str]
     resource: pulumi.Input[str]
     only_attributes: Sequence[str] = ()
+    returns_nothing: bool = False
 
     def statement(self) -> dict[str, Any]:
         """The statement of an IAM policy."""
@@ -28,13 +30,21 @@ class Permission:
             "Action": list(self.actions),
             "Resource": self.resource,
         }
-        return statement | ({"Condition": self._condition()} if self.only_attributes else {})
+        condition = self._condition()
+        return statement | ({"Condition": condition} if condition else {})
 
     def _condition(self) -> dict[str, Any]:
+        """By the DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control"."""
+        if self.only_attributes:
+            return self._reads_by_name()
+        # A write can be answered with the whole item, and read what no read may.
+        return {"StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"}} if self.returns_nothing else {}
+
+    def _reads_by_name(self) -> dict[str, Any]:
         """Reads must name their attributes, and only these.
 
         All three are needed: a request that names no attribute satisfies ForAllValues, and would be answered
-        with all of them (DynamoDB developer guide, "Using IAM policy conditions for fine-grained access").
+        with all of them.
         """
         return {
             "ForAllValues:StringEquals": {"dynamodb:Attributes": list(self.only_attributes)},

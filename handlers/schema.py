@@ -48,6 +48,19 @@ STATUS_INDEX: Final = "status-index"
 # All that tells whether anything happens to an event: what the reconciler reads, and may read, of it.
 LIFE_SIGNS: Final = (TENANT_ID, EVENT_ID, STATUS, CREATED_AT, LAST_ATTEMPT_AT, QUEUED_AT, EXPIRES_AT)
 
+# An event but for its payload: what the requeue function reads, and may read, of it.
+WITHOUT_PAYLOAD: Final = (
+    TENANT_ID,
+    EVENT_ID,
+    TYPE,
+    STATUS,
+    ATTEMPTS,
+    TARGET_URL,
+    CREATED_AT,
+    EXPIRES_AT,
+    ATTEMPT_HISTORY,
+)
+
 # Events: the item of an idempotency key
 BODY_HASH: Final = "bodyHash"
 FIRST_EVENT_ID: Final = "firstEventId"

@@ -57,7 +57,7 @@ async def _serve(fd: int, port: int) -> None:
     # The emulator's modules and the framework that serves them have types of their own, or none.
     ministack = importlib.import_module("ministack.app")
     importlib.import_module("ministack.core.hypercorn_compat").install()
-    _see_what_batches_name()
+    _see_what_requests_read()
     guard: Any = Guard(ministack.app, port=port, advance=_queue_clock())
     serve_app: Any = importlib.import_module("hypercorn.asyncio").serve
     await serve_app(guard, config, shutdown_trigger=_stop_requested().wait)
@@ -76,11 +76,11 @@ def _queue_clock() -> Callable[[float], float]:
     return advance
 
 
-def _see_what_batches_name() -> None:
-    """Let policies see which attributes a BatchGetItem names.
+def _see_what_requests_read() -> None:
+    """Let policies see which attributes a BatchGetItem names, and whether a write returns the item.
 
-    The emulator looks for them at the top of a request, where a batch has none: it would refuse every batch
-    to a role that must name what it reads.
+    The emulator looks for attributes at the top of a request, where a batch has none: it would refuse every
+    batch to a role that must name what it reads. `dynamodb:ReturnValues` it does not know at all.
     """
     iam: Any = importlib.import_module("ministack.core.iam_actions")
     at_the_top: Callable[[bytes], dict[str, Any]] = iam.dynamodb_service_context
@@ -100,7 +100,16 @@ def _see_what_batches_name() -> None:
             "dynamodb:Select": "SPECIFIC_ATTRIBUTES",
         }
 
-    iam.dynamodb_service_context = of_every_table
+    def with_what_is_returned(body: bytes) -> dict[str, Any]:
+        context = of_every_table(body)
+        try:
+            returned: Any = json.loads(body).get("ReturnValues")
+        except (ValueError, AttributeError):
+            return context
+        # DynamoDB developer guide, "Specifying conditions": it always has a value.
+        return {**context, "dynamodb:ReturnValues": returned or "NONE"}
+
+    iam.dynamodb_service_context = with_what_is_returned
 
 
 def _stop_requested() -> asyncio.Event:

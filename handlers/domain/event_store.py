@@ -97,7 +97,8 @@ class EventStore:
 
     def read(self, keys: Iterable[EventKey], *, bodies: bool = True) -> FoundEvents:
         """Read up to 100 events consistently, with their bodies or without; expired ones count as gone."""
-        items, unread = self._batch_get([key_of(key) for key in set(keys)])
+        attributes = () if bodies else schema.WITHOUT_PAYLOAD
+        items, unread = self._batch_get([key_of(key) for key in set(keys)], attributes=attributes)
         now = self._clock().timestamp()
         alive = [item for item in items if item[schema.EXPIRES_AT] > now]
         beside = [payload_key_of(event_key(item)) for item in alive if bodies and schema.PAYLOAD not in item]

@@ -81,7 +81,7 @@ def test_the_worker_may_read_its_queue_the_events_and_the_tenants_by_their_index
 
 def test_requeue_alone_touches_the_dlq(dev: Recording):
     assert permissions(dev, "requeue") == {
-        DLQ_ARN: READ_QUEUE,
+        DLQ_ARN: READ_QUEUE - {"sqs:GetQueueAttributes"},
         QUEUE_ARN: {"sqs:SendMessage"},
         EVENTS_ARN: {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
         STATUS_INDEX_ARN: {"dynamodb:Query"},
@@ -109,6 +109,22 @@ def test_the_reconciler_may_find_events_and_queue_them_again(dev: Recording):
             {schema.API_KEY, schema.TENANT_ID, schema.TARGET_URL, schema.STATE},
         ),
         ("requeue", "dynamodb:Query", TENANT_INDEX_ARN, {schema.TENANT_ID, schema.TARGET_URL}),
+        (
+            "requeue",
+            "dynamodb:BatchGetItem",
+            EVENTS_ARN,
+            {
+                schema.TENANT_ID,
+                schema.EVENT_ID,
+                schema.TYPE,
+                schema.STATUS,
+                schema.ATTEMPTS,
+                schema.TARGET_URL,
+                schema.CREATED_AT,
+                schema.EXPIRES_AT,
+                schema.ATTEMPT_HISTORY,
+            },
+        ),
         (
             "ingest",
             "dynamodb:GetItem",

@@ -28,8 +28,8 @@ def create_role(aws: Aws, name: str) -> str:
     return aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
 
 
-def run_once(aws: Aws, name: str, role: str, source: str) -> Any:
-    """Create a function from the source of `index.py`, run its `handler` and give what it returns."""
+def create_function(aws: Aws, name: str, role: str, source: str, *, timeout_seconds: int = 20) -> None:
+    """A function made from the source of `index.py`, whose `handler` is called."""
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w") as archive:
         archive.writestr("index.py", textwrap.dedent(source))
@@ -39,6 +39,13 @@ def run_once(aws: Aws, name: str, role: str, source: str) -> Any:
         Role=role,
         Handler="index.handler",
         Code={"ZipFile": zipped.getvalue()},
-        Timeout=20,
+        Timeout=timeout_seconds,
     )
-    return json.loads(invoke(aws, name, "{}"))
+
+
+def run_once(
+    aws: Aws, name: str, role: str, source: str, event: Any = None, *, timeout_seconds: int = 20
+) -> Any:
+    """Create a function, invoke it once with an event, and give what it returns."""
+    create_function(aws, name, role, source, timeout_seconds=timeout_seconds)
+    return json.loads(invoke(aws, name, json.dumps(event or {})))

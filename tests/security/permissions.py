@@ -1,0 +1,62 @@
+"""Least privilege: every right of every function is needed, and whatever is not granted is refused."""
+
+from tests.security.part import Part
+from tests.security.permissions_mutation import UNUSED_HERE, faults_of_what_is_unused, prove, rights_to_prove
+from tests.security.permissions_trial import (
+    STRICTER,
+    UNENFORCED,
+    faults_of,
+    faults_of_controls,
+    hold_trial,
+)
+from tests.security.permissions_world import open_deployed_world
+
+
+def run_permissions() -> Part:
+    """Take each right away until something breaks, and let every role try every call."""
+    with open_deployed_world() as world:
+        rights = [right for role in world.roles.values() for right in rights_to_prove(role)]
+        proofs = [prove(world, right) for right in rights]
+        unused = list(faults_of_what_is_unused(world))
+        trial = hold_trial(world.stack, world.roles)
+    proven = [proof.right for proof in proofs if proof.fault is None]
+    tried = [fault for function in trial.roles for fault in faults_of(trial, function)]
+    return Part(
+        title="Least privilege: what each function's role may do",
+        counts={
+            "actions proven necessary": sum(not right.attribute for right in proven),
+            "attributes proven necessary": sum(bool(right.attribute) for right in proven),
+            "forbidden calls refused": sum(
+                not trial.roles[function].allows(call)
+                for function in trial.roles
+                for call in trial.refused(function)
+            ),
+        },
+        faults=[
+            *(proof.fault for proof in proofs if proof.fault),
+            *unused,
+            *tried,
+            *faults_of_controls(trial),
+        ],
+        remarks=_REMARKS,
+    )
+
+
+_REMARKS = (
+    (
+        f"{len(UNUSED_HERE)} rights are used on AWS alone, and asserted over the recorded program: what "
+        "Lambda does as the function's role (logs, reading the queue), and the keys that a read names"
+    ),
+    (
+        "the emulator lets anybody make these calls, which are not counted and which no policy grants: "
+        + ", ".join(sorted(UNENFORCED))
+    ),
+    (
+        f"the emulator refuses {len(STRICTER)} kinds of calls that AWS would grant, which are not counted: "
+        "batches of messages, and a function that writes its log by itself"
+    ),
+    (
+        "no condition of IAM is documented for ReturnValuesOnConditionCheckFailure: a write whose condition "
+        "does not hold can be answered with the whole item, by whoever may make it"
+    ),
+)

@@ -1,0 +1,107 @@
+"""Takes each right from its function's role and looks for what breaks: one that breaks nothing must go."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from handlers import schema
+from tests.security.permissions_flows import Flow, flows_of
+from tests.security.permissions_roles import FUNCTIONS, Right, Role, policy_instead
+from tests.security.permissions_world import DeployedWorld, FlowBrokenError
+
+_BY_LAMBDA = "Lambda itself uses it as the function's role; the emulator's Lambda asks no policy for it"
+_A_KEY = "DynamoDB counts the key that a read names among its attributes; the emulator does not"
+
+_TENANTS, _EVENTS = "table/tables-tenant-api-keys", "table/tables-events"
+
+UNUSED_HERE = MappingProxyType(
+    {
+        **{
+            (function, action, f"log-group:{function}-logs:*", ""): _BY_LAMBDA
+            for function in FUNCTIONS
+            for action in ("logs:CreateLogStream", "logs:PutLogEvents")
+        },
+        ("worker", "sqs:ReceiveMessage", "delivery-queue", ""): _BY_LAMBDA,
+        ("worker", "sqs:DeleteMessage", "delivery-queue", ""): _BY_LAMBDA,
+        ("worker", "sqs:GetQueueAttributes", "delivery-queue", ""): _BY_LAMBDA,
+        ("ingest", "dynamodb:GetItem", _TENANTS, schema.API_KEY): _A_KEY,
+        ("ingest", "dynamodb:GetItem", _EVENTS, schema.TENANT_ID): _A_KEY,
+        ("ingest", "dynamodb:GetItem", _EVENTS, schema.EVENT_ID): _A_KEY,
+    }
+)
+"""Rights that nothing on this machine needs, by function, action, resource and attribute; why AWS needs them.
+
+`test_permissions_static.py` asserts of them what cannot be tried here.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What came of taking a right away.
+
+    Attributes:
+        flow: the first flow that broke; None when none did.
+        how: in the words of the flow.
+        mended: whether the flow works with the whole policy again.
+    """
+
+    right: Right
+    flow: Flow | None = None
+    how: str = ""
+    mended: bool = True
+
+    @property
+    def fault(self) -> str | None:
+        if self.flow is None:
+            return f"{self.right}: nothing breaks without it. It must not be granted, or a flow is missing."
+        if not self.mended:
+            return f"{self.right}: {self.flow.name!r} does not work with the whole policy either."
+        return None
+
+
+def rights_to_prove(role: Role) -> list[Right]:
+    """All that a role grants, action by action and attribute by attribute, but for what is unused here."""
+    return [right for right in _rights(role) if _name(right) not in UNUSED_HERE]
+
+
+def prove(world: DeployedWorld, right: Right) -> Proof:
+    """Take a right away until something breaks, and give it back."""
+    role = world.roles[right.function]
+    for flow in flows_of(right.function):
+        with policy_instead(world.stack.aws, role, role.without(right)):
+            how = broken(world, flow)
+        if how:
+            return Proof(right=right, flow=flow, how=how, mended=not broken(world, flow))
+    return Proof(right=right)
+
+
+def broken(world: DeployedWorld, flow: Flow) -> str:
+    """How a flow breaks as things are; empty when it holds."""
+    world.begin_anew()
+    try:
+        flow.run(world)
+    except FlowBrokenError as error:
+        return str(error)
+    return ""
+
+
+def faults_of_what_is_unused(world: DeployedWorld) -> Iterator[str]:
+    """What is wrong with `UNUSED_HERE`: what no policy has, and what is needed after all."""
+    granted = {_name(right) for role in world.roles.values() for right in _rights(role)}
+    for name in sorted(UNUSED_HERE.keys() - granted):
+        yield f"{' '.join(name)} is listed as unused here, but no policy grants it"
+    for role in world.roles.values():
+        unused = [right for right in _rights(role) if _name(right) in UNUSED_HERE]
+        with policy_instead(world.stack.aws, role, role.without(*unused)):
+            for flow in flows_of(role.function):
+                if how := broken(world, flow):
+                    rights = ", ".join(map(str, unused))
+                    yield f"without {rights}, which are listed as unused here, {flow.name!r} breaks: {how}"
+
+
+def _rights(role: Role) -> list[Right]:
+    return [*role.actions(), *role.attributes()]
+
+
+def _name(right: Right) -> tuple[str, str, str, str]:
+    return right.function, right.action, right.where, right.attribute

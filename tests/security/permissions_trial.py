@@ -1,0 +1,208 @@
+"""Lets every function's role try every call of the matrix, and compares the answers with its policy."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from local.aws import Aws
+from local.stack import LocalStack
+from tests.local.lambdas import create_function, create_role, run_once
+from tests.security import permissions_probe
+from tests.security.permissions_calls import Call, Table, Targets, events_table, tenants_table
+from tests.security.permissions_matrix import matrix
+from tests.security.permissions_probe import CONFIG, DONE, NOT_SENT, answers
+from tests.security.permissions_roles import FUNCTIONS, Role
+
+REFUSALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError"})
+"""The codes by which IAM's refusals reach a client; nothing else counts as one."""
+
+_HARMLESS = frozenset(
+    {DONE, "ConditionalCheckFailedException", "TransactionCanceledException", "ReceiptHandleIsInvalid"}
+)
+"""What a call is answered that is granted: the matrix is made so that it changes nothing."""
+
+STRANGER, ROOT = "a role that may do nothing", "the account's root"
+
+_NO_ACTION = "the emulator knows no IAM action for it"
+UNENFORCED = MappingProxyType(
+    {
+        "lambda.update_event_source_mapping": _NO_ACTION,
+        "lambda.delete_event_source_mapping": _NO_ACTION,
+    }
+)
+"""Operations that the emulator lets anybody make, and why.
+
+`test_permissions_static.py` asserts that no policy grants an action of their service.
+"""
+
+_AS_A_BATCH = "AWS asks for the right to the single operation, the emulator for one of the batch's name"
+_BY_STREAM = "AWS matches the group's streams, the emulator the group alone"
+STRICTER = MappingProxyType(
+    {
+        ("ingest", "sqs.send_message_batch"): _AS_A_BATCH,
+        ("worker", "sqs.delete_message_batch"): _AS_A_BATCH,
+        ("worker", "sqs.change_message_visibility_batch"): _AS_A_BATCH,
+        ("requeue", "sqs.send_message_batch"): _AS_A_BATCH,
+        ("requeue", "sqs.delete_message_batch"): _AS_A_BATCH,
+        ("requeue", "sqs.change_message_visibility_batch"): _AS_A_BATCH,
+        ("reconciler", "sqs.send_message_batch"): _AS_A_BATCH,
+        **{(function, "logs.create_log_stream"): _BY_STREAM for function in FUNCTIONS},
+        **{(function, "logs.put_log_events"): _BY_STREAM for function in FUNCTIONS},
+    }
+)
+"""Calls that a function's policy grants and the emulator refuses nevertheless, and why."""
+
+_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What every role was answered.
+
+    Attributes:
+        calls: aimed at the deployed resources, in the order of the answers.
+        answers: by function, and by `STRANGER` and `ROOT`, whose calls were aimed at stand-ins.
+        identities: who made them.
+    """
+
+    roles: Mapping[str, Role]
+    calls: Sequence[Call]
+    answers: Mapping[str, Sequence[str]]
+    identities: Mapping[str, str]
+
+    def refused(self, who: str) -> list[Call]:
+        """What was refused for want of a permission."""
+        return [
+            call for call, answer in zip(self.calls, self.answers[who], strict=True) if answer in REFUSALS
+        ]
+
+    def forbidden(self, function: str) -> list[Call]:
+        """What the function's policy does not grant, and the emulator asks a policy for."""
+        return [
+            call
+            for call in self.calls
+            if not self.roles[function].allows(call) and operation(call) not in UNENFORCED
+        ]
+
+
+def operation(call: Call) -> str:
+    return f"{call.service}.{call.operation}"
+
+
+def hold_trial(stack: LocalStack, roles: Mapping[str, Role]) -> Trial:
+    """Let each function's role try every call, then a role that may do nothing and the root on stand-ins."""
+    aws, calls = stack.aws, matrix(_deployed(stack, roles))
+    told = {function: _try(aws, f"probe-{function}", role.arn, calls) for function, role in roles.items()}
+    spare = matrix(_stand_ins(stack, roles))
+    told[STRANGER] = _try(aws, "probe-stranger", create_role(aws, "stranger"), spare)
+    documents = [call.document() for call in spare]
+    by_root = answers(documents, lambda service: aws._client(service, CONFIG))
+    told[ROOT] = {"identity": aws.sts.get_caller_identity()["Arn"], "answers": by_root}
+    return Trial(
+        roles=roles,
+        calls=calls,
+        answers={who: what["answers"] for who, what in told.items()},
+        identities={who: what["identity"] for who, what in told.items()},
+    )
+
+
+def faults_of(trial: Trial, function: str) -> Iterator[str]:
+    """Where the answers that a function's role got are not what its policy says."""
+    role = trial.roles[function]
+    if f":assumed-role/{role.name}/" not in trial.identities[function]:
+        yield f"{function}: its calls were made as {trial.identities[function]}, not as {role.name}"
+    for call, answer in zip(trial.calls, trial.answers[function], strict=True):
+        granted = role.allows(call)
+        if operation(call) in UNENFORCED or (granted and (function, operation(call)) in STRICTER):
+            continue
+        if answer not in (_HARMLESS if granted else REFUSALS):
+            expected = "granted" if granted else "refused"
+            yield f"{function}: {call} is {expected} by its policy, but was answered {answer!r}"
+
+
+def faults_of_controls(trial: Trial) -> Iterator[str]:
+    """Where a refusal would say nothing of the role, or a call is refused to nobody and not named for it."""
+    for call, answer in zip(trial.calls, trial.answers[ROOT], strict=True):
+        if answer.startswith(NOT_SENT):
+            yield f"{call} was {answer}"
+    for call in trial.refused(ROOT):
+        yield f"{call} is refused to the root too, so that its refusal says nothing of a role"
+    pairs = list(zip(trial.calls, trial.answers[STRANGER], strict=True))
+    allowed = {operation(call) for call, answer in pairs if answer not in REFUSALS}
+    for name in sorted(allowed - UNENFORCED.keys()):
+        yield f"{name} is not refused to a role that may do nothing: name it in UNENFORCED, and assert it"
+    for name in sorted(UNENFORCED.keys() - allowed):
+        yield f"{name} is in UNENFORCED, but is refused to a role that may do nothing"
+    for function, name in STRICTER:
+        seen = {
+            answer in REFUSALS
+            for call, answer in zip(trial.calls, trial.answers[function], strict=True)
+            if operation(call) == name and trial.roles[function].allows(call)
+        }
+        if seen != {True}:
+            yield f"{function}: {name} is in STRICTER, but is not granted and refused"
+
+
+def _try(aws: Aws, name: str, role: str, calls: Sequence[Call]) -> dict[str, Any]:
+    source = Path(permissions_probe.__file__).read_text()
+    event = {"calls": [call.document() for call in calls]}
+    return run_once(aws, name, role, source, event, timeout_seconds=_SECONDS)
+
+
+def _deployed(stack: LocalStack, roles: Mapping[str, Role]) -> Targets:
+    groups = [group["logGroupName"] for group in stack.aws.logs.describe_log_groups()["logGroups"]]
+    (rule,) = stack.aws.events.list_rules()["Rules"]
+    (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]
+    return Targets(
+        tenants=tenants_table(stack.outputs["tenant_table_name"]),
+        events=events_table(stack.outputs["events_table_name"]),
+        queue_url=stack.outputs["queue_url"],
+        dlq_url=stack.outputs["dlq_url"],
+        functions={function: role.function_name for function, role in roles.items()},
+        roles={function: role.name for function, role in roles.items()},
+        log_groups={
+            function: next(name for name in groups if f"-{function}-logs" in name)
+            for function in (*FUNCTIONS, "access")
+        },
+        rule=rule["Name"],
+        mapping=mapping["UUID"],
+    )
+
+
+def _stand_ins(stack: LocalStack, roles: Mapping[str, Role]) -> Targets:
+    """Resources of the same kinds, for those whom nothing is refused."""
+    aws, deployed = stack.aws, _deployed(stack, roles)
+    functions = {function: f"spare-{function}" for function in deployed.functions}
+    groups = {owner: f"spare-{owner}-logs" for owner in deployed.log_groups}
+    for name in functions.values():
+        create_function(aws, name, create_role(aws, name), "def handler(event, context): return None")
+    for name in groups.values():
+        aws.logs.create_log_group(logGroupName=name)
+    aws.events.put_rule(Name="spare-rule", ScheduleExpression="rate(1 day)")
+    return Targets(
+        tenants=tenants_table(_spare_table(aws, deployed.tenants)),
+        events=events_table(_spare_table(aws, deployed.events)),
+        queue_url=aws.sqs.create_queue(QueueName="spare-queue")["QueueUrl"],
+        dlq_url=aws.sqs.create_queue(QueueName="spare-dlq")["QueueUrl"],
+        functions=functions,
+        roles=functions,
+        log_groups=groups,
+        rule="spare-rule",
+        mapping=deployed.mapping,
+    )
+
+
+def _spare_table(aws: Aws, table: Table) -> str:
+    described: Any = aws.dynamodb.describe_table(TableName=table.name)["Table"]
+    shape = {key: described[key] for key in ("AttributeDefinitions", "KeySchema")}
+    indexes = [
+        {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
+        for index in described["GlobalSecondaryIndexes"]
+    ]
+    name = f"spare-{table.name}"
+    aws.dynamodb.create_table(
+        TableName=name, BillingMode="PAY_PER_REQUEST", GlobalSecondaryIndexes=indexes, **shape
+    )
+    return name

@@ -1,0 +1,134 @@
+"""The deployed functions, each with its own role, and the table and queues that they work on."""
+
+import json
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+
+from handlers import schema
+from handlers.domain.event_store import EventStore
+from handlers.domain.events import Event
+from handlers.domain.queue import Queue
+from handlers.domain.tenants import NewTenant
+from local.errors import LocalStackError
+from local.receiver import Receiver
+from local.resources.functions import invoke
+from local.stack import LocalStack
+from tests.faults.invocation import Outcome
+from tests.faults.world import World
+from tests.handlers.factories import an_event
+from tests.security.permissions_roles import Role, read_roles
+
+TYPE = "order.created"
+_SHARDS = 1
+_RETENTION = timedelta(days=30)
+
+
+class FlowBrokenError(AssertionError):
+    """What somebody who uses the system would have noticed."""
+
+
+def promise(held: bool, text: str) -> None:
+    """Say what is promised.
+
+    Raises:
+        FlowBrokenError: it is not so.
+    """
+    if not held:
+        raise FlowBrokenError(f"not so: {text}")
+
+
+class DeployedWorld(World):
+    """A world whose handlers are the deployed functions: what their roles do not grant is refused."""
+
+    def __init__(self, stack: LocalStack, receiver: Receiver) -> None:
+        self.roles: Mapping[str, Role] = read_roles(stack.aws)
+        super().__init__(stack, receiver)
+
+    def begin_anew(self) -> None:
+        """A new tenant, whose key no function has seen, with nothing in the table and the queues."""
+        super().begin_anew()
+        self.receiver.trust(self.tenant.webhook_secret)
+
+    def run(self, function: str, event: Any, _fate: None = None, *, seconds: float = 0) -> Outcome:
+        """Invoke the deployed function, which has the time that it is deployed with, and no fate.
+
+        Raises:
+            FlowBrokenError: it failed.
+        """
+        try:
+            answer = invoke(self.stack.aws, self.roles[function].function_name, json.dumps(event))
+        except LocalStackError as error:
+            raise FlowBrokenError(str(error)) from error
+        return Outcome(answer=json.loads(answer))
+
+    def send(self, *, key: str) -> requests.Response:
+        """Post an event over HTTP, under an idempotency key."""
+        with requests.Session() as session:
+            session.trust_env = False  # proxies are for other hosts
+            return session.post(
+                self.stack.outputs["events_url"],
+                json={"type": TYPE, "data": {}},
+                headers={"Authorization": f"Bearer {self.tenant.api_key}", "Idempotency-Key": key},
+                timeout=35,
+            )
+
+    def other_tenant(self) -> NewTenant:
+        """Another tenant beside the one whose events are followed."""
+        return self.stack.create_tenant(f"{self.tenant.tenant_id}-other", self.receiver.url)
+
+    def store(
+        self, tenant: NewTenant | None = None, *, age: timedelta = timedelta(), **changes: Any
+    ) -> Event:
+        """An event of a tenant in the table, as old as this."""
+        tenant = tenant or self.tenant
+        event = an_event(
+            tenant_id=tenant.tenant_id, target_url=tenant.target_url, now=datetime.now(UTC) - age, type_=TYPE
+        )
+        event = replace(event, **changes)
+        self._events.put(event, shards=_SHARDS, retention=_RETENTION)
+        return event
+
+    def queue(self, event: Event, where: str = "queue_url") -> Event:
+        """A message that names the event, in this queue."""
+        Queue(self.stack.aws.sqs, self.stack.outputs[where]).send(event.key)
+        return event
+
+    def failed(self, tenant: NewTenant | None = None, **changes: Any) -> Event:
+        """An event that failed for good: its message is in the dead-letter queue."""
+        return self.queue(self.store(tenant, status=schema.FAILED, attempts=6, **changes), "dlq_url")
+
+    def found(self, event: Event) -> Event:
+        """An event as the table has it now."""
+        events = self._events.read([event.key]).events
+        return events[event.key]
+
+    @contextmanager
+    def consumer(self) -> Generator[None]:
+        """The event source mapping hands the queue's messages to the worker, as long as the context lasts."""
+        lambda_ = self.stack.aws.lambda_
+        (mapping,) = lambda_.list_event_source_mappings()["EventSourceMappings"]
+        lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+        try:
+            yield
+        finally:
+            lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+    @property
+    def _events(self) -> EventStore:
+        return EventStore(self.stack.aws.dynamodb, self.stack.outputs["events_table_name"])
+
+
+@contextmanager
+def open_deployed_world() -> Generator[DeployedWorld]:
+    """A stack as it is deployed, its event source mapping off, and a receiver on this machine."""
+    with ExitStack() as stage:
+        stack = stage.enter_context(LocalStack(config={"statusIndexShards": _SHARDS}))
+        (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]
+        stack.aws.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        receiver = stage.enter_context(Receiver(clock=stack.clock.now))
+        yield DeployedWorld(stack, receiver)

@@ -1,0 +1,164 @@
+"""Each function's role lets it do its work and nothing else: tried on the local stack, where roles count."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from handlers import schema
+from tests.security.permissions_calls import PAYLOADS, READS, SECRETS, WRITES, Call
+from tests.security.permissions_flows import FLOWS, Flow
+from tests.security.permissions_mutation import broken, faults_of_what_is_unused, prove, rights_to_prove
+from tests.security.permissions_roles import FUNCTIONS, Right, policy_instead
+from tests.security.permissions_trial import Trial, faults_of, faults_of_controls, hold_trial
+from tests.security.permissions_world import DeployedWorld, open_deployed_world
+
+TENANTS, EVENTS = "-tenant-api-keys-", "-events-"
+INDEX = "/index/"
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[DeployedWorld]:
+    with open_deployed_world() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def trial(world: DeployedWorld) -> Trial:
+    return hold_trial(world.stack, world.roles)
+
+
+def assert_refused(trial: Trial, function: str, is_forbidden: Callable[[Call], bool]) -> None:
+    """Every call of that kind is refused, and there are some."""
+    calls = [call for call in trial.calls if is_forbidden(call)]
+    refused = trial.refused(function)
+    assert calls
+    assert [str(call) for call in calls if call not in refused] == []
+
+
+@pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: f"{flow.function}: {flow.name}")
+def test_with_its_permissions_a_function_does_its_work(world: DeployedWorld, flow: Flow):
+    assert broken(world, flow) == ""
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_without_any_one_of_its_permissions_it_does_not_and_with_it_again_it_does(
+    world: DeployedWorld, function: str
+):
+    proofs = [prove(world, right) for right in rights_to_prove(world.roles[function])]
+
+    assert len(proofs) >= 4
+    assert [proof.fault for proof in proofs if proof.fault] == []
+
+
+def test_permissions_that_only_aws_needs_are_named_and_none_of_them_is_needed_here(world: DeployedWorld):
+    assert list(faults_of_what_is_unused(world)) == []
+
+
+def test_a_permission_that_nothing_needs_is_found(world: DeployedWorld):
+    role = world.roles["ingest"]
+    (statement,) = (s for s in role.policy["Statement"] if "sqs:SendMessage" in s["Action"])
+    wider = {**statement, "Action": [*statement["Action"], "sqs:PurgeQueue"]}
+    position = role.policy["Statement"].index(statement)
+    superfluous = Right(
+        function="ingest", statement=position, action="sqs:PurgeQueue", resource=statement["Resource"]
+    )
+    statements = [*role.policy["Statement"]]
+    statements[position] = wider
+    with policy_instead(world.stack.aws, role, {**role.policy, "Statement": statements}):
+        widened = DeployedWorld(world.stack, world.receiver)
+
+        proof = prove(widened, superfluous)
+
+    assert proof.flow is None
+    assert "ingest: sqs:PurgeQueue on delivery-queue: nothing breaks without it" in str(proof.fault)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_is_granted_what_its_policy_says_and_refused_everything_else(trial: Trial, function: str):
+    assert list(faults_of(trial, function)) == []
+    assert len(trial.forbidden(function)) >= 300
+
+
+def test_nothing_is_refused_to_the_root_and_everything_to_a_role_that_may_do_nothing(trial: Trial):
+    assert list(faults_of_controls(trial)) == []
+
+
+@pytest.mark.parametrize("function", ["ingest", "requeue", "reconciler"])
+def test_nobody_but_the_worker_reads_a_webhook_secret(trial: Trial, function: str):
+    assert_refused(trial, function, lambda call: TENANTS in call.resource and call.asks_for(SECRETS))
+
+
+@pytest.mark.parametrize("function", ["worker", "reconciler"])
+def test_neither_the_worker_nor_the_reconciler_looks_an_api_key_up(trial: Trial, function: str):
+    def reads_keys(call: Call) -> bool:
+        return TENANTS in call.resource and INDEX not in call.resource and call.verb in READS
+
+    assert_refused(trial, function, reads_keys)
+
+
+def test_requeue_learns_where_a_tenant_s_events_go_and_not_by_which_key_they_come(trial: Trial):
+    assert_refused(
+        trial, "requeue", lambda call: TENANTS in call.resource and call.asks_for([schema.API_KEY, *SECRETS])
+    )
+
+
+@pytest.mark.parametrize("function", ["ingest", "requeue", "reconciler"])
+def test_nobody_but_the_worker_reads_a_payload(trial: Trial, function: str):
+    def reads_payload(call: Call) -> bool:
+        return EVENTS in call.resource and INDEX not in call.resource and call.asks_for(PAYLOADS)
+
+    assert_refused(trial, function, reads_payload)
+
+
+@pytest.mark.parametrize("function", ["ingest", "requeue", "reconciler"])
+def test_nor_does_what_they_write_give_them_one(trial: Trial, function: str):
+    """A write can be answered with the whole item (DynamoDB developer guide, "Specifying conditions")."""
+    assert_refused(trial, function, lambda call: EVENTS in call.resource and call.returns != "NONE")
+
+
+@pytest.mark.parametrize("function", ["ingest", "worker", "reconciler"])
+def test_nobody_but_requeue_touches_the_dead_letter_queue(trial: Trial, function: str):
+    assert_refused(trial, function, lambda call: call.service == "sqs" and "-dlq-" in call.resource)
+
+
+@pytest.mark.parametrize("function", ["ingest", "requeue", "reconciler"])
+def test_nobody_but_the_worker_takes_messages_from_the_queue(trial: Trial, function: str):
+    takes = {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "PurgeQueue"}
+    assert_refused(trial, function, lambda call: "-delivery-queue-" in call.resource and call.verb in takes)
+
+
+def test_the_worker_sends_no_message(trial: Trial):
+    assert_refused(trial, "worker", lambda call: call.action == "sqs:SendMessage")
+
+
+@pytest.mark.parametrize("function", ["ingest", "worker"])
+def test_neither_ingest_nor_the_worker_finds_events_by_their_status(trial: Trial, function: str):
+    assert_refused(trial, function, lambda call: call.resource.endswith(f"{INDEX}{schema.STATUS_INDEX}"))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nobody_writes_tenants_or_lists_them(trial: Trial, function: str):
+    assert_refused(trial, function, lambda call: TENANTS in call.resource and call.verb in WRITES | {"Scan"})
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nobody_deletes_an_event_or_the_table_or_a_queue(trial: Trial, function: str):
+    verbs = {"DeleteItem", "BatchWriteItem", "PartiQLDelete", "DeleteTable", "DeleteQueue", "PurgeQueue"}
+    assert_refused(trial, function, lambda call: call.verb in verbs)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nobody_invokes_changes_or_becomes_a_function_not_even_itself(trial: Trial, function: str):
+    kinds = (":function:", ":role/")
+    assert_refused(trial, function, lambda call: any(kind in call.resource for kind in kinds))
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nobody_reads_a_log_or_writes_another_s(trial: Trial, function: str):
+    def is_foreign(call: Call) -> bool:
+        return ":log-group:" in call.resource and (
+            f"-{function}-logs-" not in call.resource
+            or call.operation not in {"create_log_stream", "put_log_events"}
+        )
+
+    assert_refused(trial, function, is_foreign)
