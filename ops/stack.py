@@ -73,8 +73,8 @@ class Stack:
             document = json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(
-                f"the stack outputs are not JSON ({error}): give the file that `make run` or "
-                "`pulumi stack output --json` wrote"
+                f"the stack outputs are not JSON ({error}): give the file that `pulumi stack output --json` "
+                "or `python -m local up --ready-file FILE` wrote"
             ) from error
         try:
             return Outputs.model_validate(document)
@@ -132,7 +132,7 @@ def outputs_of_file(path: Path) -> str:
         return path.read_text()
     except OSError as error:
         raise InputError(
-            f"--outputs {path}: {error.strerror}. `make run` prints where its file is"
+            f"--outputs {path}: {error.strerror}. `python -m local up --ready-file FILE` writes one"
         ) from error
 
 

@@ -21,7 +21,7 @@ from local.stack import LocalStack
 from tests.faults.invocation import Outcome
 from tests.faults.world import World
 from tests.handlers.factories import an_event
-from tests.security.permissions_roles import Role, read_roles
+from tests.security.permissions.roles import Role, read_roles
 
 TYPE = "order.created"
 _SHARDS = 1

@@ -11,8 +11,8 @@ from handlers.domain.transport import OpenSocket, guarded_session
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Script, answers, receiver, response
 from tests.security.part import Part
-from tests.security.sockets import watched_connections
-from tests.security.vectors import VECTORS, Vector
+from tests.security.targets.sockets import watched_connections
+from tests.security.targets.vectors import VECTORS, Vector
 
 SECONDS = 10.0
 

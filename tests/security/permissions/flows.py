@@ -8,7 +8,7 @@ from http import HTTPStatus
 from handlers import schema
 from local.receiver import accepts, refuses
 from local.waiting import wait_for
-from tests.security.permissions_world import TYPE, DeployedWorld, promise
+from tests.security.permissions.world import TYPE, DeployedWorld, promise
 
 _SECONDS = 10
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)

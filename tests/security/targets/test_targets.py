@@ -11,9 +11,9 @@ from handlers.domain.targets import is_public
 from handlers.domain.transport import guarded_session
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import answers, receiver, response
-from tests.security.sockets import watched_connections
-from tests.security.targets import LURES, SECONDS, Lure, detour_to, faults_of, faults_of_lure
-from tests.security.vectors import PUBLIC, PUBLIC_IPV6, SPECIAL_IPV4, SPECIAL_IPV6, VECTORS, Vector
+from tests.security.targets.attacks import LURES, SECONDS, Lure, detour_to, faults_of, faults_of_lure
+from tests.security.targets.sockets import watched_connections
+from tests.security.targets.vectors import PUBLIC, PUBLIC_IPV6, SPECIAL_IPV4, SPECIAL_IPV6, VECTORS, Vector
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name[:80])

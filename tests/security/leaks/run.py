@@ -3,8 +3,8 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.security.marked_system import run_marked_system
-from tests.security.marks import leaks
+from tests.security.leaks.marks import leaks
+from tests.security.leaks.system import run_marked_system
 from tests.security.part import Part
 
 

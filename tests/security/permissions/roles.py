@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from local.aws import Aws
-from tests.security.permissions_calls import SPECIFIC, Call
+from tests.security.permissions.calls import SPECIFIC, Call
 
 FUNCTIONS = ("ingest", "worker", "requeue", "reconciler")
 

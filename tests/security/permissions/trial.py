@@ -9,11 +9,11 @@ from typing import Any
 from local.aws import Aws
 from local.stack import LocalStack
 from tests.local.lambdas import create_function, create_role, run_once
-from tests.security import permissions_probe
-from tests.security.permissions_calls import Call, Table, Targets, events_table, tenants_table
-from tests.security.permissions_matrix import matrix
-from tests.security.permissions_probe import CONFIG, DONE, NOT_SENT, answers
-from tests.security.permissions_roles import FUNCTIONS, Role
+from tests.security.permissions import probe
+from tests.security.permissions.calls import Call, Table, Targets, events_table, tenants_table
+from tests.security.permissions.matrix import matrix
+from tests.security.permissions.probe import CONFIG, DONE, NOT_SENT, answers
+from tests.security.permissions.roles import FUNCTIONS, Role
 
 REFUSALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError"})
 """The codes by which IAM's refusals reach a client; nothing else counts as one."""
@@ -34,7 +34,7 @@ UNENFORCED = MappingProxyType(
 )
 """Operations that the emulator lets anybody make, and why.
 
-`test_permissions_static.py` asserts that no policy grants an action of their service.
+`test_static.py` asserts that no policy grants an action of their service.
 """
 
 _AS_A_BATCH = "AWS asks for the right to the single operation, the emulator for one of the batch's name"
@@ -146,7 +146,7 @@ def faults_of_controls(trial: Trial) -> Iterator[str]:
 
 
 def _try(aws: Aws, name: str, role: str, calls: Sequence[Call]) -> dict[str, Any]:
-    source = Path(permissions_probe.__file__).read_text()
+    source = Path(probe.__file__).read_text()
     event = {"calls": [call.document() for call in calls]}
     return run_once(aws, name, role, source, event, timeout_seconds=_SECONDS)
 

@@ -28,9 +28,9 @@ from tests.components.test_contracts import (
     TABLE,
     statements,
 )
-from tests.security.permissions_mutation import UNUSED_HERE
-from tests.security.permissions_roles import FUNCTIONS
-from tests.security.permissions_trial import UNENFORCED
+from tests.security.permissions.mutation import UNUSED_HERE
+from tests.security.permissions.roles import FUNCTIONS
+from tests.security.permissions.trial import UNENFORCED
 
 PERMISSION = "aws:lambda/permission:Permission"
 REDRIVE_ALLOW = "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy"

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from handlers import schema
-from tests.security.permissions_flows import Flow, flows_of
-from tests.security.permissions_roles import FUNCTIONS, Right, Role, policy_instead
-from tests.security.permissions_world import DeployedWorld, FlowBrokenError
+from tests.security.permissions.flows import Flow, flows_of
+from tests.security.permissions.roles import FUNCTIONS, Right, Role, policy_instead
+from tests.security.permissions.world import DeployedWorld, FlowBrokenError
 
 _BY_LAMBDA = "Lambda itself uses it as the function's role; the emulator's Lambda asks no policy for it"
 _A_KEY = "DynamoDB counts the key that a read names among its attributes; the emulator does not"
@@ -31,7 +31,7 @@ UNUSED_HERE = MappingProxyType(
 )
 """Rights that nothing on this machine needs, by function, action, resource and attribute; why AWS needs them.
 
-`test_permissions_static.py` asserts of them what cannot be tried here.
+`test_static.py` asserts of them what cannot be tried here.
 """
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from local.environment import ACCOUNT_ID, REGION
-from tests.security.permissions_calls import NOBODY, Call, Table, Targets, reads, typed_key
+from tests.security.permissions.calls import NOBODY, Call, Table, Targets, reads, typed_key
 
 _NO_UUID = "00000000-0000-0000-0000-000000000000"
 

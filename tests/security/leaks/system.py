@@ -24,7 +24,7 @@ from local.receiver import Receiver, accepts, refuses
 from local.resources.functions import invoke
 from local.stack import LocalStack
 from local.waiting import wait_for
-from tests.security.marks import WEBHOOK_SECRET_PREFIX, Mark, Traces
+from tests.security.leaks.marks import WEBHOOK_SECRET_PREFIX, Mark, Traces
 
 SECONDS = 30.0
 _API_KEY_PREFIX = "whk_"

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from handlers import schema
-from tests.security.permissions_calls import PAYLOADS, READS, SECRETS, WRITES, Call
-from tests.security.permissions_flows import FLOWS, Flow
-from tests.security.permissions_mutation import broken, faults_of_what_is_unused, prove, rights_to_prove
-from tests.security.permissions_roles import FUNCTIONS, Right, policy_instead
-from tests.security.permissions_trial import Trial, faults_of, faults_of_controls, hold_trial
-from tests.security.permissions_world import DeployedWorld, open_deployed_world
+from tests.security.permissions.calls import PAYLOADS, READS, SECRETS, WRITES, Call
+from tests.security.permissions.flows import FLOWS, Flow
+from tests.security.permissions.mutation import broken, faults_of_what_is_unused, prove, rights_to_prove
+from tests.security.permissions.roles import FUNCTIONS, Right, policy_instead
+from tests.security.permissions.trial import Trial, faults_of, faults_of_controls, hold_trial
+from tests.security.permissions.world import DeployedWorld, open_deployed_world
 
 TENANTS, EVENTS = "-tenant-api-keys-", "-events-"
 INDEX = "/index/"

@@ -1,15 +1,15 @@
 """Least privilege: every right of every function is needed, and whatever is not granted is refused."""
 
 from tests.security.part import Part
-from tests.security.permissions_mutation import UNUSED_HERE, faults_of_what_is_unused, prove, rights_to_prove
-from tests.security.permissions_trial import (
+from tests.security.permissions.mutation import UNUSED_HERE, faults_of_what_is_unused, prove, rights_to_prove
+from tests.security.permissions.trial import (
     STRICTER,
     UNENFORCED,
     faults_of,
     faults_of_controls,
     hold_trial,
 )
-from tests.security.permissions_world import open_deployed_world
+from tests.security.permissions.world import open_deployed_world
 
 
 def run_permissions() -> Part:

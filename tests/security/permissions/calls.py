@@ -58,7 +58,7 @@ class Call:
         return self.verb in READS and (not self.names or not set(attributes).isdisjoint(self.names))
 
     def document(self) -> dict[str, Any]:
-        """What `permissions_probe` is told of it."""
+        """What `probe` is told of it."""
         return {"service": self.service, "operation": self.operation, "arguments": self.arguments}
 
 
