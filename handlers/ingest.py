@@ -1,7 +1,6 @@
 """The ingest function: an HTTP API request in, 202 or a problem document out."""
 
 import base64
-import binascii
 import json
 import os
 from collections.abc import Mapping
@@ -81,8 +80,8 @@ def wired_service(clock: Clock = utc_now) -> Service:
 
 
 def _accept(event: dict[str, Any], service: Service) -> dict[str, Any]:
-    http, headers = event["requestContext"]["http"], event.get("headers", {})
-    path = event["rawPath"]
+    http, path = event["requestContext"]["http"], event["rawPath"]
+    headers: Mapping[str, str] = event.get("headers") or {}
     if path != EVENTS_PATH:
         raise problems.not_found(path)
     if http["method"] != HTTPMethod.POST:
@@ -112,7 +111,7 @@ def _accept(event: dict[str, Any], service: Service) -> dict[str, Any]:
 
 def _require_json(headers: Mapping[str, str]) -> None:
     content_type = headers.get("content-type")
-    if content_type is None or content_type.partition(";")[0].strip().lower() != "application/json":
+    if content_type is None or content_type.partition(";")[0].strip(" \t").lower() != "application/json":
         raise problems.unsupported_media_type(content_type)
 
 
@@ -123,7 +122,7 @@ def _body(event: Mapping[str, Any]) -> bytes:
         return body.encode(errors="surrogatepass")
     try:
         return base64.b64decode(body, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error is one; characters beyond ASCII are a plain one
         raise problems.malformed_json("The body could not be decoded.") from error
 
 

@@ -44,7 +44,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 class Submission(BaseModel):
     """The body of `POST /v1/events`."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
     type: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
     data: dict[str, Any]
@@ -159,8 +159,14 @@ class Intake:
 
 def _field_errors(faults: Sequence[ErrorDetails]) -> Iterator[FieldError]:
     for fault in faults[:MAX_FIELD_ERRORS]:
-        field = ".".join(map(str, fault["loc"]))[:MAX_FIELD_NAME] or "body"
-        yield FieldError(field=field, message=_MESSAGES.get(fault["type"]) or fault["msg"])
+        message = _MESSAGES.get(fault["type"], "is not valid")
+        yield FieldError(field=_field_name(fault["loc"]), message=message)
+
+
+def _field_name(place: Sequence[int | str]) -> str:
+    if not place:
+        return "body"
+    return problems.shown(".".join(map(str, place)), MAX_FIELD_NAME) or '""'
 
 
 def _reason(fault: ErrorDetails) -> str:

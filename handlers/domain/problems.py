@@ -7,6 +7,7 @@ from typing import Any
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+MAX_SHOWN = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,11 @@ class Problem(Exception):  # noqa: N818 - the RFC's term
         if self.errors:
             document["errors"] = [{"field": e.field, "message": e.message} for e in self.errors]
         return document
+
+
+def shown(text: str, limit: int = MAX_SHOWN) -> str:
+    """What a producer sent, as an answer may repeat it: bounded, and escaped where it does not print."""
+    return repr(text[:limit])[1:-1] + ("…" if len(text) > limit else "")
 
 
 def malformed_json(detail: str) -> Problem:
@@ -123,7 +129,7 @@ def not_found(path: str) -> Problem:
         status=HTTPStatus.NOT_FOUND,
         type="not-found",
         title="Not found",
-        detail=f"There is nothing at {path}. Events are sent by POST to /v1/events.",
+        detail=f"There is nothing at {shown(path)}. Events are sent by POST to /v1/events.",
     )
 
 
@@ -133,7 +139,7 @@ def method_not_allowed(method: str, allowed: str) -> Problem:
         status=HTTPStatus.METHOD_NOT_ALLOWED,
         type="method-not-allowed",
         title="Method not allowed",
-        detail=f"{method} is not possible here. Use {allowed}.",
+        detail=f"{shown(method)} is not possible here. Use {allowed}.",
         headers={"Allow": allowed},
     )
 
@@ -150,7 +156,7 @@ def body_too_large(size: int, limit: int) -> Problem:
 
 def unsupported_media_type(content_type: str | None) -> Problem:
     """415: the body is not declared as JSON."""
-    got = f"got {content_type!r}" if content_type else "there was none"
+    got = f"got '{shown(content_type)}'" if content_type else "there was none"
     return Problem(
         status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         type="unsupported-media-type",

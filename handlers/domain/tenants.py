@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 API_KEY_PREFIX = "whk_"
 KEY_ID_LENGTH = 12
 """Digits of a key's hash by which the operator tells it from others."""
-_API_KEY = re.compile(r"whk_[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,11 +118,6 @@ class TenantSummary:
 def new_api_key() -> str:
     """An API key of 256 random bits."""
     return API_KEY_PREFIX + secrets.token_urlsafe(32)
-
-
-def is_api_key(text: str) -> bool:
-    """Whether the text has the shape of an API key; it says nothing of its being known."""
-    return _API_KEY.fullmatch(text) is not None
 
 
 def hash_api_key(api_key: str) -> str:

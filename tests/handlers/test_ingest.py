@@ -113,6 +113,7 @@ def test_the_key_may_come_in_either_header_or_in_both_alike(aws: Aws, api_key: s
         {"x-api-key": new_api_key()},
         {"authorization": f"Bearer {new_api_key()}"},
         {"x-api-key": "ä" * 43},
+        {"x-api-key": "whk_" + "\ud800" * 43},
     ],
 )
 def test_a_missing_a_malformed_and_an_unknown_key_get_the_same_answer(
@@ -161,7 +162,10 @@ def test_a_key_that_was_unknown_works_as_soon_as_it_exists(aws: Aws) -> None:
     assert ingest.respond(a_request(a_body(), api_key=api_key), service)["statusCode"] == 202
 
 
-@pytest.mark.parametrize("content_type", ["", "text/plain", "application/xml", "application/jsonp", "json"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["", "text/plain", "application/xml", "application/jsonp", "application/json\u00a0", "json", ";"],
+)
 def test_a_body_that_is_not_declared_as_json_is_refused(aws: Aws, api_key: str, content_type: str) -> None:
     request = a_request(a_body(), api_key=api_key, headers={"content-type": content_type})
 
@@ -194,6 +198,8 @@ NOT_JSON: dict[str, str | bytes | None] = {
     "10,000 levels of arrays": '{"type": "a", "data": {"a":' + "[" * 10_000 + "]" * 10_000 + "}}",
     "10,000 open brackets": "[" * 10_000,
     "a number of 5,000 digits": '{"type": "a", "data": {"x": ' + "9" * 5000 + "}}",
+    "NUL after it": '{"type": "a", "data": {}}\0',
+    "a comment": '{"type": "a", "data": {}} // ok?',
 }
 
 
@@ -214,6 +220,10 @@ WRONG_SHAPE: dict[str, tuple[str, set[str]]] = {
     "wrong types": ('{"type": 1, "data": []}', {"type", "data"}),
     "data null": ('{"type": "a", "data": null}', {"data"}),
     "an unknown field": ('{"type": "a", "data": {}, "tenantId": "b"}', {"tenantId"}),
+    "a field without a name": ('{"type": "a", "data": {}, "": "b"}', {'""'}),
+    "a field called __proto__": ('{"type": "a", "data": {}, "__proto__": {}}', {"__proto__"}),
+    "a field whose name does not print": ('{"type": "a", "data": {}, "a\\r\\u202e": 1}', {r"a\r\u202e"}),
+    "a type said twice, wrong at last": ('{"type": "a", "type": 1, "data": {}}', {"type"}),
     "an empty type": ('{"type": "", "data": {}}', {"type"}),
     "a type of 129 characters": (a_body(type="x" * 129), {"type"}),
     "a type with a space": ('{"type": "order created", "data": {}}', {"type"}),
@@ -271,8 +281,9 @@ def test_a_body_that_comes_as_base64_is_the_same_event(aws: Aws, api_key: str) -
     assert answer["statusCode"] == 202
 
 
-def test_base64_that_is_none_is_refused(aws: Aws, api_key: str) -> None:
-    request = a_request("%%%", api_key=api_key) | {"isBase64Encoded": True}
+@pytest.mark.parametrize("body", ["%%%", "YQ", "====", "Y Q==", "YQ==\n", "é", "\ud800", a_body()])
+def test_base64_that_is_none_is_refused(aws: Aws, api_key: str, body: str) -> None:
+    request = a_request(body, api_key=api_key) | {"isBase64Encoded": True}
 
     assert refused(aws, request, 400)["type"] == "/problems/malformed-json"
 
@@ -301,12 +312,87 @@ def test_other_paths_are_not_found(aws: Aws, path: str) -> None:
     assert "/v1/events" in refused(aws, a_request(a_body(), path=path), 404)["detail"]
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "post"])
 def test_other_methods_are_not_allowed_and_the_right_one_is_named(aws: Aws, method: str) -> None:
     answer, document = post(aws, a_request(method=method))
 
     assert document["status"] == 405
     assert answer["headers"]["Allow"] == "POST"
+
+
+LONG_AND_HARMFUL = "\r\nX-Injected: 1\x00\u202e\ud800'\"" + "é" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("status", "request_"),
+    [
+        (404, a_request(path=LONG_AND_HARMFUL)),
+        (405, a_request(method=LONG_AND_HARMFUL)),
+        (415, a_request(a_body(), headers={"content-type": LONG_AND_HARMFUL})),
+        (400, a_request(json.dumps({"\r\n\x00\u202e'\"" + "é" * 10_000: 1}))),
+    ],
+    ids=["the path", "the method", "the content type", "a field's name"],
+)
+def test_what_an_answer_repeats_of_a_request_is_bounded_and_prints(
+    aws: Aws, api_key: str, status: int, request_: dict[str, Any]
+) -> None:
+    request_["headers"]["x-api-key"] = api_key
+
+    answer, document = post(aws, request_)
+
+    assert document["status"] == status
+    assert len(answer["body"]) < 2000
+    assert document["detail"].isprintable()
+    assert r"\r\n" in document["detail"]
+    assert "X-Injected" not in "".join([*answer["headers"], *answer["headers"].values()])
+
+
+@pytest.mark.parametrize("headers", [{}, {"headers": None}])
+def test_a_request_without_headers_is_one_without_a_key(aws: Aws, headers: dict[str, None]) -> None:
+    request = a_request(a_body())
+    del request["headers"]
+
+    refused(aws, request | headers, 401)
+
+
+@pytest.mark.parametrize("body", [{}, {"body": None}])
+@pytest.mark.parametrize("encoded", [{}, {"isBase64Encoded": True}, {"isBase64Encoded": False}])
+def test_a_request_without_a_body_has_an_empty_one(
+    aws: Aws, api_key: str, body: dict[str, Any], encoded: dict[str, Any]
+) -> None:
+    request = a_request(api_key=api_key)
+    del request["isBase64Encoded"]
+
+    assert "empty" in refused(aws, request | body | encoded, 400)["detail"]
+
+
+@pytest.mark.parametrize("name", ["authorization", "x-api-key"])
+def test_a_key_that_is_sent_twice_is_no_key(aws: Aws, api_key: str, name: str) -> None:
+    """API Gateway joins headers of one name by commas."""
+    value = f"Bearer {api_key}" if name == "authorization" else api_key
+
+    refused(aws, a_request(a_body(), headers={name: f"{value},{value}"}), 401)
+
+
+def test_a_content_type_that_is_sent_twice_is_not_json(aws: Aws, api_key: str) -> None:
+    headers = {"content-type": "application/json,application/json"}
+
+    refused(aws, a_request(a_body(), api_key=api_key, headers=headers), 415)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "application/json; charset=utf-16"},
+        {"content-length": "1"},
+        {"content-length": "nonsense", "transfer-encoding": "chunked", "content-encoding": "gzip"},
+    ],
+)
+def test_the_body_is_what_was_handed_over_whatever_headers_say_of_it(
+    aws: Aws, api_key: str, headers: dict[str, str]
+) -> None:
+    """JSON is UTF-8 and has no charset (RFC 8259); its length is API Gateway's to check."""
+    assert post(aws, a_request(a_body(), api_key=api_key, headers=headers))[0]["statusCode"] == 202
 
 
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException", "Message": "secret detail"}}, "PutItem")
