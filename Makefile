@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo run test faults check format bench lock audit clean
+.PHONY: help install demo run test faults security check format bench lock audit clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ test: $(STAMP)  ## Run all tests, with branch coverage of components and handler
 
 faults: $(STAMP)  ## Kill every handler at every call, let AWS and receivers misbehave, and print what came of it
 	$(BIN)/python -m tests.faults
+
+security: $(STAMP)  ## Try what is claimed of security, take every safeguard out once, and print the counts
+	$(BIN)/python -m tests.security
 
 bench: $(STAMP)  ## Print the figures that the documentation quotes
 	$(BIN)/python -m benchmarks.throughput
