@@ -66,7 +66,8 @@ def main(
                 part = run()
             parts.append(part)
             held = "[red]NO[/]" if part.faults else "yes"
-            table.add_row(part.title, _counted(part), f"{time.monotonic() - started:.0f}", held)
+            seconds = f"{time.monotonic() - started:.0f}"
+            table.add_row(part.title, _counted({**part.counts, **part.details}), seconds, held)
     console.print(table)
     _tell(console, parts, time.monotonic() - began)
     raise typer.Exit(1 if any(part.faults for part in parts) else 0)
@@ -80,12 +81,12 @@ def _tell(console: Console, parts: list[Part], seconds: float) -> None:
             console.print(f"{part.title}: {fault}", style="red", soft_wrap=True, markup=False)
     wrong = sum(len(part.faults) for part in parts)
     verdict = f"[red]{wrong} do not hold[/]" if wrong else "[green]everything held[/]"
-    counts = ", ".join(_counted(part) for part in parts)
+    counts = ", ".join(_counted(part.counts) for part in parts)
     console.print(f"{counts}: {verdict}, in {seconds:.0f} s.", soft_wrap=True)
 
 
-def _counted(part: Part) -> str:
-    return ", ".join(f"{count:,} {what}" for what, count in part.counts.items())
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items())
 
 
 if __name__ == "__main__":

@@ -14,10 +14,7 @@ def run_leaks() -> Part:
         system = run_marked_system(Path(folder))
     return Part(
         title="Secrets in what is written",
-        counts={
-            "secrets searched for": len(system.marks),
-            "places searched": len(system.traces.written),
-            "bytes searched": system.traces.size,
-        },
+        counts={"secrets searched for": len(system.marks), "bytes searched": system.traces.size},
+        details={"places searched": len(system.traces.written)},
         faults=leaks(system.traces, system.marks),
     )

@@ -198,7 +198,7 @@ _INNOCENT_HOSTS = {
     " in punycode": "xn--pple-43d.example",
     " that names an address": "127.0.0.1.nip.example",
     " that names an address in hexadecimal": "7f000001.rbndr.example",
-    " that ends like a service": "sqs.us-east-1.amazonaws.com.example",
+    " that looks like a service": "sqs.amazonaws.example",
 }
 
 
