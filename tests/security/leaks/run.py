@@ -4,7 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.security.leaks.marks import leaks
-from tests.security.leaks.system import run_marked_system
+from tests.security.leaks.story import run_marked_system
 from tests.security.part import Part
 
 

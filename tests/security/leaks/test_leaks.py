@@ -14,7 +14,8 @@ from handlers.domain.transport import guarded_session
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import answers, receiver, response
 from tests.security.leaks.marks import WEBHOOK_SECRET_PREFIX, Mark, Traces, leaks
-from tests.security.leaks.system import LOG_GROUP, MarkedSystem, run_marked_system
+from tests.security.leaks.story import run_marked_system
+from tests.security.leaks.system import LOG_GROUP, MarkedSystem
 
 KEY = Mark(name="an API key", text=new_api_key(), prefix="whk_")
 SECRET = Mark(name="a webhook secret", text=new_webhook_secret(), prefix=WEBHOOK_SECRET_PREFIX)
