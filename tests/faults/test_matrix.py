@@ -39,6 +39,10 @@ def named(name: str) -> Scenario:
     return scenario
 
 
+# No function imports it: an operator's change is one transaction, and was made or was not.
+OPERATORS_OWN = "tenant_registry.py"
+
+
 def wrong(world: World, points: list[Point]) -> dict[str, str]:
     assert points
     rows = [try_point(world, point) for point in points]
@@ -80,11 +84,12 @@ def test_every_function_and_every_call_that_the_code_can_make_is_in_a_scenario(w
     written = {
         re.sub(r"(?:^|_)(\w)", lambda letter: letter[1].upper(), node.func.attr)
         for path in Path(handlers.__file__).parent.rglob("*.py")
+        if path.name != OPERATORS_OWN
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and ast.unparse(node.func.value) == "self._client"
-    } - {"GetPaginator", "Scan"}  # pages of Query come by a paginator, and only operators scan
+    } - {"GetPaginator"}  # pages of Query come by a paginator
     points = list(crash_points(world))
 
     # TransactWriteItems and the like would have no name in the rows: `invocation` must be taught them.
