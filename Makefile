@@ -31,7 +31,7 @@ test: $(STAMP)  ## Run all tests, with branch coverage of components and handler
 faults: $(STAMP)  ## Kill every handler at every call, let AWS and receivers misbehave, and print what came of it
 	$(BIN)/python -m tests.faults
 
-security: $(STAMP)  ## Try what is claimed of security, take every safeguard out once, and print the counts
+security: $(STAMP)  ## Try what is claimed of security, take a safeguard out for each claim, and print the counts
 	$(BIN)/python -m tests.security
 
 bench: $(STAMP)  ## Print the figures that the documentation quotes
@@ -62,8 +62,8 @@ lock: $(BIN)/uv  ## Resolve and hash-lock every requirements file again; UPGRADE
 $(BIN)/uv:
 	$(MAKE) $(STAMP)
 
-audit: $(STAMP)  ## Ask PyPI for known vulnerabilities of everything that is locked; 2 when it does not answer
+audit: $(STAMP)  ## Ask PyPI for known vulnerabilities of everything that is locked; fails when it does not answer
 	$(BIN)/python -m bundles.audit
 
 clean:  ## Remove the virtual environment, the bundles and every cache
-	rm -rf $(VENV) .cache .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) .cache .hypothesis .pytest_cache .ruff_cache .coverage

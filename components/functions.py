@@ -135,7 +135,17 @@ class Functions:
                     only_attributes=schema.WITHOUT_PAYLOAD,
                 ),
                 Permission(
-                    actions=["dynamodb:UpdateItem"], resource=self.tables.events.arn, returns_nothing=True
+                    actions=["dynamodb:UpdateItem"],
+                    resource=self.tables.events.arn,
+                    only_attributes=[
+                        schema.TENANT_ID,
+                        schema.EVENT_ID,
+                        schema.STATUS,
+                        schema.ATTEMPTS,
+                        schema.TARGET_URL,
+                        schema.QUEUED_AT,
+                    ],
+                    returns_nothing=True,
                 ),
                 Permission(actions=["dynamodb:Query"], resource=self.tables.status_index_arn),
                 Permission(
@@ -150,7 +160,7 @@ class Functions:
         )
 
     def reconciler(self) -> PythonFunctionArgs:
-        """Queues events again whose message was lost; reads where they stand, but no payload."""
+        """Queues events again whose message was lost; sees and changes where they stand, and nothing else."""
         return PythonFunctionArgs(
             module="reconciler",
             code=self.archive_of("reconciler"),
@@ -174,7 +184,16 @@ class Functions:
                     only_attributes=schema.LIFE_SIGNS,
                 ),
                 Permission(
-                    actions=["dynamodb:UpdateItem"], resource=self.tables.events.arn, returns_nothing=True
+                    actions=["dynamodb:UpdateItem"],
+                    resource=self.tables.events.arn,
+                    only_attributes=[
+                        schema.TENANT_ID,
+                        schema.EVENT_ID,
+                        schema.STATUS,
+                        schema.LAST_ATTEMPT_AT,
+                        schema.QUEUED_AT,
+                    ],
+                    returns_nothing=True,
                 ),
                 Permission(
                     actions=["sqs:SendMessage", "sqs:GetQueueAttributes"], resource=self.queue.queue.arn

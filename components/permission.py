@@ -14,7 +14,7 @@ class Permission:
     Attributes:
         actions: such as `sqs:SendMessage`, never with a wildcard.
         resource: an ARN.
-        only_attributes: of a DynamoDB item, the attributes that a read may name; all when empty.
+        only_attributes: of a DynamoDB item, the attributes that a read or an update may name; all when empty.
         returns_nothing: whether a write of a DynamoDB item may not be answered with the item.
     """
 
@@ -34,23 +34,21 @@ class Permission:
         return statement | ({"Condition": condition} if condition else {})
 
     def _condition(self) -> dict[str, Any]:
-        """By the DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control"."""
-        if self.only_attributes:
-            return self._reads_by_name()
-        # A write can be answered with the whole item, and read what no read may.
-        return {"StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"}} if self.returns_nothing else {}
+        """By the DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control".
 
-    def _reads_by_name(self) -> dict[str, Any]:
-        """Reads must name their attributes, and only these.
-
-        All three are needed: a request that names no attribute satisfies ForAllValues, and would be answered
-        with all of them.
+        A request that names no attribute satisfies ForAllValues, and would be answered with all of them: it
+        must name some, and a read must ask for those alone. A write can be answered with the whole item, and
+        read what no read may: it must not ask for that.
         """
-        return {
-            "ForAllValues:StringEquals": {"dynamodb:Attributes": list(self.only_attributes)},
-            "Null": {"dynamodb:Attributes": "false"},
-            "StringEqualsIfExists": {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
-        }
+        condition: dict[str, Any] = {}
+        if self.only_attributes:
+            condition["ForAllValues:StringEquals"] = {"dynamodb:Attributes": list(self.only_attributes)}
+            condition["Null"] = {"dynamodb:Attributes": "false"}
+        if self.returns_nothing:
+            condition["StringEqualsIfExists"] = {"dynamodb:ReturnValues": "NONE"}
+        elif self.only_attributes:
+            condition["StringEqualsIfExists"] = {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+        return condition
 
 
 def policy(statements: Sequence[dict[str, Any]]) -> pulumi.Output[str]:

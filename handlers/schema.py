@@ -48,7 +48,7 @@ STATUS_INDEX: Final = "status-index"
 # All that tells whether anything happens to an event: what the reconciler reads, and may read, of it.
 LIFE_SIGNS: Final = (TENANT_ID, EVENT_ID, STATUS, CREATED_AT, LAST_ATTEMPT_AT, QUEUED_AT, EXPIRES_AT)
 
-# An event but for its payload: what the requeue function reads, and may read, of it.
+# An event but for its payload and for what receivers answered: what the requeue function reads, and may read.
 WITHOUT_PAYLOAD: Final = (
     TENANT_ID,
     EVENT_ID,
@@ -58,7 +58,6 @@ WITHOUT_PAYLOAD: Final = (
     TARGET_URL,
     CREATED_AT,
     EXPIRES_AT,
-    ATTEMPT_HISTORY,
 )
 
 # Events: the item of an idempotency key

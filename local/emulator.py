@@ -8,6 +8,7 @@ import asyncio
 import importlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -25,6 +26,11 @@ from local.guard import Guard
 
 _GRACE_SECONDS = 0.5
 _WORKERS_SECONDS = 2
+# DynamoDB developer guide, "Using update expressions" and "Condition and filter expressions".
+_WORDS_OF_EXPRESSIONS = frozenset(
+    {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "IN", "BETWEEN", "IF_NOT_EXISTS", "LIST_APPEND"}
+    | {"ATTRIBUTE_EXISTS", "ATTRIBUTE_NOT_EXISTS", "ATTRIBUTE_TYPE", "BEGINS_WITH", "CONTAINS", "SIZE"}
+)
 
 
 def main(fd: int, port: int, private: Path, ready_file: Path | None) -> None:
@@ -77,10 +83,10 @@ def _queue_clock() -> Callable[[float], float]:
 
 
 def _see_what_requests_read() -> None:
-    """Let policies see which attributes a BatchGetItem names, and whether a write returns the item.
+    """Let policies see which attributes a batch or an update names, and whether a write returns the item.
 
-    The emulator looks for attributes at the top of a request, where a batch has none: it would refuse every
-    batch to a role that must name what it reads. `dynamodb:ReturnValues` it does not know at all.
+    The emulator looks for attributes in the projection at the top of a request, where neither has one: it
+    would refuse both to a role that must name them. `dynamodb:ReturnValues` it does not know at all.
     """
     iam: Any = importlib.import_module("ministack.core.iam_actions")
     at_the_top: Callable[[bytes], dict[str, Any]] = iam.dynamodb_service_context
@@ -100,16 +106,29 @@ def _see_what_requests_read() -> None:
             "dynamodb:Select": "SPECIFIC_ATTRIBUTES",
         }
 
-    def with_what_is_returned(body: bytes) -> dict[str, Any]:
+    def of_writes_too(body: bytes) -> dict[str, Any]:
         context = of_every_table(body)
         try:
-            returned: Any = json.loads(body).get("ReturnValues")
-        except (ValueError, AttributeError):
+            request: dict[str, Any] = dict(json.loads(body))
+        except (ValueError, TypeError):
             return context
         # DynamoDB developer guide, "Specifying conditions": it always has a value.
-        return {**context, "dynamodb:ReturnValues": returned or "NONE"}
+        context["dynamodb:ReturnValues"] = request.get("ReturnValues") or "NONE"
+        if "UpdateExpression" in request or "AttributeUpdates" in request:
+            context["dynamodb:Attributes"] = _named_by_update(request)
+        return context
 
-    iam.dynamodb_service_context = with_what_is_returned
+    iam.dynamodb_service_context = of_writes_too
+
+
+def _named_by_update(request: dict[str, Any]) -> list[str]:
+    """The top-level attributes that an UpdateItem names: its key, and what it changes and looks at."""
+    names: dict[str, str] = request.get("ExpressionAttributeNames") or {}
+    expressions = f"{request.get('UpdateExpression', '')} {request.get('ConditionExpression', '')}"
+    # A path's first segment; what follows a dot lies within it, and what begins with a colon is a value.
+    words: list[str] = re.findall(r"(?<![\w.:#])#?[A-Za-z_]\w*", expressions)
+    spoken = {names.get(word, word) for word in words if word.upper() not in _WORDS_OF_EXPRESSIONS}
+    return sorted({*request.get("Key", {}), *request.get("AttributeUpdates", {}), *spoken})
 
 
 def _stop_requested() -> asyncio.Event:

@@ -26,7 +26,7 @@ def told_plainly() -> Generator[None]:
     except NoCredentialsError as error:
         raise OpsError("no AWS credentials were found: run `aws sso login` or set AWS_PROFILE") from error
     except EndpointConnectionError as error:
-        raise OpsError(f"{error}: is the local stack still up (`make run`), or the network down?") from error
+        raise OpsError(f"{error}: is the network down, or the local stack (`make run`) not up?") from error
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         raise OpsError(f"AWS refused {error.operation_name}: {error}{_remedy(code)}") from error

@@ -1,4 +1,4 @@
-"""What commands print: one JSON document, or a table for people."""
+"""What commands print: one JSON document, or lines and tables for people."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,28 +7,26 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 
-progress = Console(stderr=True)
+progress = Console(stderr=True, markup=False)
 """Where progress and remarks go, so that standard output holds the result alone."""
 
 
 def result(document: Any, *, as_json: bool, title: str) -> None:
-    """Print a result: an object as rows of name and value, a list of objects as a table."""
+    """Print a result: an object as lines of name and value, a list of objects as a table."""
     if as_json:
         typer.echo(json.dumps(document))
-        return
-    table = Table(title=title)
-    if isinstance(document, Mapping):
-        _rows_of_object(table, document)  # pyright: ignore[reportUnknownArgumentType] - JSON
+    elif isinstance(document, Mapping):
+        _print_object(title, document)  # pyright: ignore[reportUnknownArgumentType] - JSON
     else:
-        _rows_of_list(table, document)
-    Console().print(table)
+        _print_list(title, document)
 
 
 def results(documents: Sequence[Mapping[str, Any]], *, as_json: bool, title: str) -> None:
-    """Print objects that are too wide for one table: one JSON list, or a table for each."""
+    """Print objects that are too wide for one table: one JSON list, or lines for each."""
     if as_json:
         typer.echo(json.dumps(documents))
         return
@@ -36,19 +34,31 @@ def results(documents: Sequence[Mapping[str, Any]], *, as_json: bool, title: str
         result(document, as_json=False, title=title)
 
 
-def _rows_of_object(table: Table, document: Mapping[str, Any]) -> None:
-    table.add_column("name")
-    # What is copied from here must come out whole.
-    table.add_column("value", overflow="fold")
+def _print_object(title: str, document: Mapping[str, Any]) -> None:
+    """Each value whole and in one line, however narrow the terminal is: some are copied from here."""
+    typer.echo(title)
+    width = max(map(len, document))
     for name, value in document.items():
-        table.add_row(name, _text(value))
+        for line in _lines(value):
+            typer.echo(f"  {name:<{width}}  {line}")
 
 
-def _rows_of_list(table: Table, document: Sequence[Mapping[str, Any]]) -> None:
+def _print_list(title: str, document: Sequence[Mapping[str, Any]]) -> None:
+    table = Table(title=Text(title))
     for name in document[0] if document else ("nothing found",):
         table.add_column(name, overflow="fold")
     for row in document:
-        table.add_row(*map(_text, row.values()))
+        # As text: what people chose may look like rich's own markup.
+        table.add_row(*(Text(_text(value)) for value in row.values()))
+    Console().print(table)
+
+
+def _lines(value: Any) -> list[str]:
+    """A value as it stands behind its name; a list of objects takes a line for each."""
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        entries: list[Mapping[str, Any]] = value  # pyright: ignore[reportUnknownVariableType] - JSON
+        return [", ".join(f"{name} {_text(part)}" for name, part in entry.items()) for entry in entries]
+    return [_text(value)]
 
 
 def _text(value: Any) -> str:

@@ -2,14 +2,15 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
+from handlers import schema
 from handlers.domain.targets import TargetNotAllowedError, parse_target
 from handlers.domain.tenant_registry import TenantError
-from handlers.domain.tenants import NewTenant, TenantSummary
+from handlers.domain.tenants import API_KEY_PREFIX, NewTenant, TenantSummary, key_id_of
 from handlers.domain.timestamps import to_iso, utc_now
 from ops import show
 from ops.errors import InputError, told_plainly
@@ -22,6 +23,10 @@ LONGEST_OVERLAP_HOURS = 24 * 7
 app = typer.Typer(no_args_is_help=True, help="Create, show and change tenants.")
 
 TenantId = Annotated[str | None, typer.Argument(metavar="TENANT_ID", help="The tenant.", show_default=False)]
+KeyId = Annotated[
+    str | None,
+    typer.Option(help="Only this key: its id, as `show` names it, or the key itself; all unless given."),
+]
 TenantIdOption = Annotated[
     str | None, typer.Option("--tenant-id", help="The tenant, as `create` and `requeue` name it.")
 ]
@@ -73,11 +78,11 @@ def rotate_secret(  # noqa: PLR0917 - one parameter per option
         typer.Option(
             min=0,
             max=LONGEST_OVERLAP_HOURS,
-            help="How long deliveries are signed with the current secret too; 0 ends it at once.",
+            help="How long deliveries are signed with the current secret too; 0 ends all but the new one.",
         ),
     ] = OVERLAP_HOURS,
     force: Annotated[
-        bool, typer.Option("--force", help="Even though the secret before the current one still signs.")
+        bool, typer.Option("--force", help="End the secret before the current one, though it still signs.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -90,7 +95,7 @@ def rotate_secret(  # noqa: PLR0917 - one parameter per option
     document = {
         "tenantId": rotated.tenant_id,
         "webhookSecret": rotated.webhook_secret,
-        "previousWebhookSecretExpiresAt": rotated.previous_expires_at and to_iso(rotated.previous_expires_at),
+        "previousWebhookSecretExpiresAt": _moment(rotated.previous_expires_at),
     }
     show.result(document, as_json=as_json, title="Webhook secret rotated: shown this once")
 
@@ -116,16 +121,28 @@ def disable(
     context: typer.Context,
     tenant: TenantId = None,
     tenant_id: TenantIdOption = None,
-    key_id: Annotated[
-        str | None, typer.Option(help="Only this key, as `show` names it; all keys unless given.")
-    ] = None,
+    key_id: KeyId = None,
     as_json: AsJson = False,
 ) -> None:
     """Switch off an API key, or all of a tenant's; it is refused within a minute."""
-    stack: Stack = context.obj
-    with _refusals_told():
-        summary = stack.tenants.disable(_one(tenant, tenant_id), key_id)
+    name = _one(tenant, tenant_id)
+    summary = _set_state(context.obj, name, schema.DISABLED, key_id)
+    if not summary.active_key_ids:
+        show.progress.print(f"{name} has no active key now: `enable` and `rotate-key` let it in again")
     _show(summary, as_json=as_json, title="API key disabled" if key_id else "All API keys disabled")
+
+
+@app.command()
+def enable(
+    context: typer.Context,
+    tenant: TenantId = None,
+    tenant_id: TenantIdOption = None,
+    key_id: KeyId = None,
+    as_json: AsJson = False,
+) -> None:
+    """Switch on an API key that was disabled, or all of a tenant's."""
+    summary = _set_state(context.obj, _one(tenant, tenant_id), schema.ACTIVE, key_id)
+    _show(summary, as_json=as_json, title="API key enabled" if key_id else "All API keys enabled")
 
 
 @app.command()
@@ -180,6 +197,13 @@ def _check_target(stack: Stack, target_url: str) -> None:
     parse_target(target_url, allow_private=stack.outputs.local)
 
 
+def _set_state(stack: Stack, tenant_id: str, state: str, key: str | None) -> TenantSummary:
+    # Whoever has a key that got out has no id; and a key is not to be repeated in a message.
+    key_id = key_id_of(key) if key and key.startswith(API_KEY_PREFIX) else key
+    with _refusals_told():
+        return stack.tenants.set_state(tenant_id, state, key_id)
+
+
 def _one(argument: str | None, option: str | None) -> str:
     """The tenant that a command is about, however it was named."""
     if argument and option and argument != option:
@@ -191,7 +215,12 @@ def _one(argument: str | None, option: str | None) -> str:
 
 def _show(summary: TenantSummary, *, as_json: bool, title: str) -> None:
     keys = [{"keyId": key.key_id, "state": key.state, "createdAt": key.created_at} for key in summary.keys]
-    show.result(_summary_document(summary) | {"keys": keys}, as_json=as_json, title=title)
+    rotation = {"previousWebhookSecretExpiresAt": _moment(summary.previous_expires_at)}
+    show.result(_summary_document(summary) | rotation | {"keys": keys}, as_json=as_json, title=title)
+
+
+def _moment(at: datetime | None) -> str | None:
+    return to_iso(at) if at else None
 
 
 def _summary_document(summary: TenantSummary) -> dict[str, Any]:

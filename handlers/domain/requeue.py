@@ -83,8 +83,8 @@ class RequeueRequest(BaseModel):
 
 def _told(fault: ErrorDetails) -> str:
     told = f"{'.'.join(map(str, fault['loc'])) or 'input'}: {fault['msg']}"
-    # What was given for a field that is none of ours may be anything, and this is logged: perhaps a key.
-    return told if fault["type"] == "extra_forbidden" else f"{told} (got {fault['input']!r})"
+    # This is logged, and text that was given in the wrong place may be anything: perhaps a key.
+    return f"{told} (got {fault['input']!r})" if isinstance(fault["input"], int | float) else told
 
 
 @dataclass(kw_only=True)

@@ -94,6 +94,8 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
     """
     if len(url) > MAX_URL_LENGTH:
         raise TargetNotAllowedError(f"target URL is {len(url)} characters long: use at most {MAX_URL_LENGTH}")
+    if not url:
+        raise TargetNotAllowedError("target URL is empty: give one that begins with https://")
     if not _URL_CHARACTERS.fullmatch(url):
         raise _refused(
             url, "has spaces, backslashes or characters outside ASCII: percent-encode or remove them"
@@ -107,7 +109,7 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
     if parts.scheme not in schemes:
         raise _refused(url, f"has the scheme {parts.scheme!r}: use {' or '.join(schemes)}")
     if "@" in parts.netloc:
-        raise _refused("(not shown)", "carries credentials: remove them, deliveries are signed instead")
+        raise _refused(url, "carries credentials: remove them, deliveries are signed instead")
     if parts.fragment:
         raise _refused(url, "has a fragment, which is never sent: remove it")
     default_port = HTTPS_PORT if parts.scheme == "https" else 80
@@ -179,7 +181,7 @@ def _faults_of_name(host: str, *, allow_private: bool) -> Iterator[str]:
         yield f"has the host {host!r}, which is not a host name (write other scripts in punycode, xn--...)"
     if _NUMERIC_LABEL.fullmatch(labels[-1]):
         yield f"has the host {host!r}: write an IPv4 address as four decimal numbers"
-    if not allow_private and (len(labels) == 1 or host.lower().endswith(_LOCAL_NAMES)):
+    if not allow_private and (len(labels) == 1 or host.endswith(_LOCAL_NAMES)):
         yield f"has the host {host!r}, which is a name of local networks: use one that everybody can look up"
 
 
@@ -192,4 +194,5 @@ def _is_ipv4(host: str) -> bool:
 
 
 def _refused(url: str, fault: str) -> TargetNotAllowedError:
-    return TargetNotAllowedError(f"target URL {url!r} {fault}")
+    # Where there is an at sign there may be a password before it, whatever else is wrong.
+    return TargetNotAllowedError(f"target URL {'(not shown)' if '@' in url else repr(url)} {fault}")

@@ -82,6 +82,7 @@ class TenantRegistry(TenantStore):
         Raises:
             InvalidTenantIdError: the id is not 1-64 characters of `[A-Za-z0-9_-]`.
             TenantExistsError: a tenant of that id is there already.
+            ChangedMeanwhileError: somebody else created it at the same time; perhaps nobody did now.
         """
         if not _TENANT_ID.fullmatch(tenant_id):
             raise InvalidTenantIdError(
@@ -102,6 +103,13 @@ class TenantRegistry(TenantStore):
         }
         row = _row(created.api_key, shared, now)
         self._client.put_item(TableName=self._table_name, Item=typed(row))
+        if len(self._rows(tenant_id)) > 1:
+            # Nothing holds a tenant's id but its rows. Whoever sees another one's takes back its own.
+            key = typed({schema.API_KEY: row[schema.API_KEY]})
+            self._client.delete_item(TableName=self._table_name, Key=key)
+            raise ChangedMeanwhileError(
+                f"tenant {tenant_id!r} was created by somebody else at the same time: look, and try again"
+            )
         return created
 
     def list(self) -> Iterator[TenantSummary]:
@@ -122,32 +130,31 @@ class TenantRegistry(TenantStore):
 
         Args:
             tenant_id: whose.
-            overlap: how long deliveries carry both signatures; none at all ends the current secret at once.
+            overlap: how long deliveries carry both signatures; none at all ends every earlier secret at once.
             now: when this happens.
-            force: end a secret that still signs from the rotation before.
+            force: keep the current secret for the overlap, but end the one before it, which still signs.
 
         Raises:
             UnknownTenantError: there is no such tenant.
-            RotationUnderwayError: the secret before the current one still signs.
+            RotationUnderwayError: the secret before the current one still signs, and would not any more.
         """
         rows = self._rows(tenant_id)
-        underway = int(rows[0].get(schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT, 0))
-        if underway > now.timestamp() and not force:
-            until = to_iso(datetime.fromtimestamp(underway, tz=UTC))
+        underway = _previous_expires_at(rows)
+        if overlap and underway and underway > now and not force:
             raise RotationUnderwayError(
                 f"the secret of tenant {tenant_id!r} was rotated before, and the one before it signs until "
-                f"{until}: it would end now. Wait until then, or force it"
+                f"{to_iso(underway)}: it would end now. Wait until then, or force it"
             )
+        ends = datetime.fromtimestamp(int((now + overlap).timestamp()), tz=UTC) if overlap else None
         rotated = RotatedSecret(
             tenant_id=tenant_id,
             webhook_secret=new_webhook_secret(),
-            previous_expires_at=now + overlap if overlap else None,
+            previous_expires_at=ends,
         )
-        expires_at = rotated.previous_expires_at
         changes = {
             schema.WEBHOOK_SECRET: rotated.webhook_secret,
-            schema.PREVIOUS_WEBHOOK_SECRET: rows[0][schema.WEBHOOK_SECRET] if expires_at else None,
-            schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT: int(expires_at.timestamp()) if expires_at else None,
+            schema.PREVIOUS_WEBHOOK_SECRET: rows[0][schema.WEBHOOK_SECRET] if ends else None,
+            schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT: int(ends.timestamp()) if ends else None,
         }
         self._change(rows, changes)
         return rotated
@@ -172,8 +179,13 @@ class TenantRegistry(TenantStore):
             tenant_id=tenant_id, api_key=api_key, other_active_key_ids=_summary(rows).active_key_ids
         )
 
-    def disable(self, tenant_id: str, key_id: str | None = None) -> TenantSummary:
-        """Switch one key off, or all keys of a tenant; what was accepted before is delivered all the same.
+    def set_state(self, tenant_id: str, state: str, key_id: str | None = None) -> TenantSummary:
+        """Switch one key, or all keys of a tenant, off or on; what was accepted is delivered all the same.
+
+        Args:
+            tenant_id: whose.
+            state: `schema.ACTIVE` or `schema.DISABLED`.
+            key_id: as `key_id_of` tells it; all keys unless given.
 
         Raises:
             UnknownTenantError: there is no such tenant.
@@ -185,7 +197,7 @@ class TenantRegistry(TenantStore):
         if not chosen:
             known = ", ".join(hash_[:KEY_ID_LENGTH] for hash_ in hashes)
             raise UnknownKeyError(f"tenant {tenant_id!r} has no key {key_id!r}: it has {known}")
-        self._change(rows, {schema.STATE: schema.DISABLED}, of=chosen)
+        self._change(rows, {schema.STATE: state}, of=chosen)
         return _summary(self._rows(tenant_id))
 
     def set_url(self, tenant_id: str, target_url: str) -> TenantSummary:
@@ -261,7 +273,14 @@ class TenantRegistry(TenantStore):
             ) from error
 
 
-_SUMMARY = (schema.API_KEY, schema.TENANT_ID, schema.TARGET_URL, schema.STATE, schema.CREATED_AT)
+_SUMMARY = (
+    schema.API_KEY,
+    schema.TENANT_ID,
+    schema.TARGET_URL,
+    schema.STATE,
+    schema.CREATED_AT,
+    schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT,
+)
 # Equal on all rows of a tenant.
 _SHARED = (
     schema.TENANT_ID,
@@ -312,6 +331,11 @@ def _tenant_id_of(row: Mapping[str, Any]) -> str:
     return row[schema.TENANT_ID]
 
 
+def _previous_expires_at(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
+    seconds = rows[0].get(schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT)
+    return None if seconds is None else datetime.fromtimestamp(int(seconds), tz=UTC)
+
+
 def _summary(rows: Sequence[Mapping[str, Any]]) -> TenantSummary:
     keys = [
         KeySummary(
@@ -326,5 +350,6 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> TenantSummary:
         tenant_id=rows[0][schema.TENANT_ID],
         target_url=rows[0][schema.TARGET_URL],
         created_at=keys[0].created_at,
+        previous_expires_at=_previous_expires_at(rows),
         keys=tuple(keys),
     )

@@ -102,11 +102,16 @@ class KeySummary:
 
 @dataclass(frozen=True, kw_only=True)
 class TenantSummary:
-    """A tenant as the operator sees it, without secrets."""
+    """A tenant as the operator sees it, without secrets.
+
+    Attributes:
+        previous_expires_at: until when the secret before the current one signs, or signed; None without one.
+    """
 
     tenant_id: str
     target_url: str
     created_at: str
+    previous_expires_at: datetime | None
     keys: Sequence[KeySummary]
 
     @property
@@ -123,6 +128,11 @@ def new_api_key() -> str:
 def hash_api_key(api_key: str) -> str:
     """The partition key of `TenantApiKeys`: lower-case hex SHA-256 of the key."""
     return hashlib.sha256(api_key.encode()).hexdigest()
+
+
+def key_id_of(api_key: str) -> str:
+    """By what the operator tells a key from others: the beginning of its hash."""
+    return hash_api_key(api_key)[:KEY_ID_LENGTH]
 
 
 def new_webhook_secret() -> str:
@@ -146,6 +156,8 @@ class TenantStore:
         answer = self._client.get_item(
             TableName=self._table_name,
             Key={schema.API_KEY: {"S": hash_api_key(api_key)}},
+            # Or a key might be remembered for a minute that was disabled a moment ago.
+            ConsistentRead=True,
             ProjectionExpression="#tenant, #url, #state",
             ExpressionAttributeNames={
                 "#tenant": schema.TENANT_ID,

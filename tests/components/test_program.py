@@ -122,7 +122,6 @@ def test_the_reconciler_may_find_events_and_queue_them_again(dev: Recording):
                 schema.TARGET_URL,
                 schema.CREATED_AT,
                 schema.EXPIRES_AT,
-                schema.ATTEMPT_HISTORY,
             },
         ),
         (

@@ -26,7 +26,7 @@ from handlers.domain.tenant_registry import (
     UnknownKeyError,
     UnknownTenantError,
 )
-from handlers.domain.tenants import KEY_ID_LENGTH, hash_api_key
+from handlers.domain.tenants import KEY_ID_LENGTH, hash_api_key, key_id_of
 from handlers.domain.timestamps import utc_now
 from tests.handlers.conftest import TENANT_TABLE, Aws, FailingClient
 from tests.handlers.factories import NOON, TARGET_URL
@@ -37,10 +37,6 @@ BODY = json.dumps({"id": "evt_1", "object": "event", "type": "order.created", "d
 
 def create(aws: Aws, tenant_id: str = "acme"):
     return aws.tenants.create(tenant_id=tenant_id, target_url=TARGET_URL, now=NOON)
-
-
-def key_id(api_key: str) -> str:
-    return hash_api_key(api_key)[:KEY_ID_LENGTH]
 
 
 def test_a_tenant_cannot_be_created_twice(aws: Aws):
@@ -61,14 +57,14 @@ def test_tenants_are_listed_by_id_with_their_keys_and_without_secrets(aws: Aws):
     shop = create(aws, "shop")
     create(aws, "acme")
     second = aws.tenants.rotate_key("shop", now=NOON + DAY)
-    aws.tenants.disable("shop", key_id(shop.api_key))
+    aws.tenants.set_state("shop", schema.DISABLED, key_id_of(shop.api_key))
 
     acme_row, shop_row = aws.tenants.list()
 
     assert (acme_row.tenant_id, len(acme_row.active_key_ids)) == ("acme", 1)
     assert [(key.key_id, key.state) for key in shop_row.keys] == [
-        (key_id(shop.api_key), schema.DISABLED),
-        (key_id(second.api_key), schema.ACTIVE),
+        (key_id_of(shop.api_key), schema.DISABLED),
+        (key_id_of(second.api_key), schema.ACTIVE),
     ]
     assert shop_row == aws.tenants.show("shop")
     assert shop.webhook_secret not in repr(shop_row)
@@ -81,7 +77,7 @@ def test_a_tenant_that_is_not_there_is_none_to_look_at_and_cannot_be_changed(aws
     for change in (
         lambda: registry.rotate_secret("nobody", overlap=DAY, now=NOON),
         lambda: registry.rotate_key("nobody", now=NOON),
-        lambda: registry.disable("nobody"),
+        lambda: registry.set_state("nobody", schema.DISABLED),
         lambda: registry.set_url("nobody", TARGET_URL),
     ):
         with pytest.raises(UnknownTenantError, match="'nobody'"):
@@ -157,6 +153,37 @@ def test_a_second_rotation_does_not_end_a_secret_that_still_signs_unless_it_is_f
     assert not verifies(delivered_at(aws, NOON), old)
 
 
+def test_a_secret_that_got_out_is_ended_at_once_in_the_middle_of_a_rotation_too(aws: Aws):
+    first = create(aws).webhook_secret
+    second = aws.tenants.rotate_secret("acme", overlap=DAY, now=NOON).webhook_secret
+
+    third = aws.tenants.rotate_secret("acme", overlap=timedelta(), now=NOON).webhook_secret
+
+    headers = delivered_at(aws, NOON)
+    assert [verifies(headers, secret) for secret in (first, second, third)] == [False, False, True]
+
+
+def test_a_tenant_tells_until_when_the_secret_before_signs(aws: Aws):
+    create(aws)
+    aws.tenants.rotate_secret("acme", overlap=DAY, now=NOON)
+
+    summary = aws.tenants.show("acme")
+
+    assert summary is not None
+    assert summary.previous_expires_at == NOON + DAY
+
+
+def test_two_who_create_one_tenant_at_once_do_not_leave_two_secrets(aws: Aws):
+    somebody_else = aws.tenants
+    client = Interrupted(aws.dynamodb, lambda: create(aws), before="put_item")
+
+    with pytest.raises(ChangedMeanwhileError, match="try again"):
+        TenantRegistry(client, TENANT_TABLE).create(tenant_id="acme", target_url=TARGET_URL, now=NOON)
+
+    assert len(aws.items(TENANT_TABLE)) == 1
+    assert somebody_else.show("acme") is not None
+
+
 def test_once_the_overlap_is_over_the_next_rotation_needs_no_force(aws: Aws):
     create(aws)
     first = aws.tenants.rotate_secret("acme", overlap=DAY, now=NOON)
@@ -184,8 +211,8 @@ def test_keys_are_rotated_without_a_moment_in_which_none_is_accepted(aws: Aws):
     assert accepts(aws, first)
     assert accepts(aws, added.api_key)
 
-    assert list(added.other_active_key_ids) == [key_id(first)]
-    aws.tenants.disable("acme", *added.other_active_key_ids)
+    assert list(added.other_active_key_ids) == [key_id_of(first)]
+    aws.tenants.set_state("acme", schema.DISABLED, *added.other_active_key_ids)
     assert not accepts(aws, first)
     assert accepts(aws, added.api_key)
 
@@ -206,7 +233,7 @@ def test_a_new_key_signs_as_the_others_do_in_the_middle_of_a_rotation_too(aws: A
 def test_a_secret_that_is_rotated_is_rotated_for_every_key(aws: Aws):
     create(aws)
     aws.tenants.rotate_key("acme", now=NOON)
-    aws.tenants.disable("acme")
+    aws.tenants.set_state("acme", schema.DISABLED)
 
     rotated = aws.tenants.rotate_secret("acme", overlap=DAY, now=NOON)
 
@@ -219,7 +246,7 @@ def test_a_tenant_is_switched_off_with_all_its_keys_and_on_again_by_a_new_one(aw
     first = create(aws).api_key
     second = aws.tenants.rotate_key("acme", now=NOON).api_key
 
-    summary = aws.tenants.disable("acme")
+    summary = aws.tenants.set_state("acme", schema.DISABLED)
 
     assert summary.active_key_ids == []
     assert not accepts(aws, first)
@@ -231,8 +258,8 @@ def test_a_key_that_the_tenant_has_not_got_is_named_beside_those_that_it_has(aws
     api_key = create(aws).api_key
     create(aws, "shop")
 
-    with pytest.raises(UnknownKeyError, match=f"no key 'ffffffffffff': it has {key_id(api_key)}"):
-        aws.tenants.disable("acme", "f" * KEY_ID_LENGTH)
+    with pytest.raises(UnknownKeyError, match=f"no key 'ffffffffffff': it has {key_id_of(api_key)}"):
+        aws.tenants.set_state("acme", schema.DISABLED, "f" * KEY_ID_LENGTH)
 
 
 def test_another_target_url_is_that_of_every_key_and_of_no_other_tenant(aws: Aws):
@@ -248,18 +275,16 @@ def test_another_target_url_is_that_of_every_key_and_of_no_other_tenant(aws: Aws
 
 
 class Interrupted:
-    """A client before whose transaction somebody else changes the tenant."""
+    """A client before one of whose calls somebody else changes the tenant, once."""
 
-    def __init__(self, client: Any, change: Any) -> None:
-        self._client, self._change = client, change
+    def __init__(self, client: Any, change: Any, *, before: str = "transact_write_items") -> None:
+        self._client, self._change, self._before = client, change, before
 
     def __getattr__(self, name: str) -> Any:
+        if name == self._before:
+            change, self._change = self._change, lambda: None
+            change()
         return getattr(self._client, name)
-
-    def transact_write_items(self, **request: Any) -> Any:
-        change, self._change = self._change, lambda: None
-        change()
-        return self._client.transact_write_items(**request)
 
 
 def test_a_key_that_is_added_while_the_secret_is_rotated_is_not_left_with_the_old_one(aws: Aws):

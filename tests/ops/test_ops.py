@@ -53,6 +53,7 @@ def test_tenants_are_listed_and_shown_without_secrets(ops: Ops) -> None:
 
     tenant = shown.document
     (key,) = tenant.pop("keys")
+    assert tenant.pop("previousWebhookSecretExpiresAt") is None
     assert (len(key["keyId"]), key["state"]) == (12, "ACTIVE")
     assert listed.document == [tenant]
     assert (tenant["tenantId"], tenant["activeKeys"]) == ("acme", 1)

@@ -1,6 +1,5 @@
 """`python -m tests.security`: everything that is claimed of security, tried, and how much of it."""
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,27 +13,10 @@ from tests.security.front_door.run import run_front_door
 from tests.security.leaks.run import run_leaks
 from tests.security.part import Part
 from tests.security.permissions.run import run_permissions
-from tests.security.safeguards import ROOT, SAFEGUARDS, run_safeguards
+from tests.security.safeguards import run_named_tests, run_safeguards
 from tests.security.targets.attacks import run_targets
 
 LOG_WIDTH = 150
-
-
-def run_named_tests() -> Part:
-    """Run every test that the threat model names, with its safeguard in place: all of them pass."""
-    tests = sorted({safeguard.test for safeguard in SAFEGUARDS})
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Part(
-        title="Tests that the threat model names",
-        counts={"tests": len(tests)},
-        faults=[done.stdout[-2000:]] if done.returncode else [],
-    )
 
 
 PARTS: Mapping[str, Callable[[], Part]] = {

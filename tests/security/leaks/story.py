@@ -12,6 +12,7 @@ from handlers.domain.tenants import API_KEY_PREFIX, hash_api_key
 from local.receiver import Receiver, accepts, refuses
 from local.stack import LocalStack
 from local.waiting import wait_for
+from tests.handlers.receivers import answers, receiver
 from tests.security.leaks.gathering import gather
 from tests.security.leaks.marks import WEBHOOK_SECRET_PREFIX
 from tests.security.leaks.system import (
@@ -37,7 +38,11 @@ def run_marked_system(folder: Path) -> MarkedSystem:
     Args:
         folder: an empty one, for the outputs' file.
     """
-    config = {"retryDelaysSeconds": [1], "requeue": json.dumps({"dryRun": True})}
+    config = {
+        "retryDelaysSeconds": [1],
+        "webhookTimeoutSeconds": 3,
+        "requeue": json.dumps({"dryRun": True}),
+    }
     with LocalStack(config=config) as stack, Receiver() as receiver:
         outputs_file = folder / "ready.json"
         outputs_file.write_text(json.dumps({**stack.outputs, "aws_endpoint_url": stack.url}))
@@ -46,6 +51,7 @@ def run_marked_system(folder: Path) -> MarkedSystem:
         _strangers(system, api_key)
         _wrong_bodies(system, api_key)
         _trouble_with_aws(system, api_key)
+        _trouble_with_receivers(system)
         _trouble_with_tenants(system)
         _operator_s_mistakes(system, api_key)
         system.invoke(system.function("reconciler"), {})
@@ -135,6 +141,24 @@ def _trouble_with_aws(system: MarkedSystem, api_key: str) -> None:
         system.invoke(outputs["requeue_function_name"], {})
 
 
+def _trouble_with_receivers(system: MarkedSystem) -> None:
+    """Connections that fail in every way, to URLs with a token: what libraries say of them names the URL."""
+    token = system.marked("a token in the URL of a receiver in trouble", TENANTS, EVENTS)
+    with receiver(answers()) as hangs_up, receiver(answers(b"no HTTP")) as other:
+        urls = {
+            "refused": "http://127.0.0.1:9/",
+            "hangs-up": hangs_up.url,
+            "no-http": other.url,
+            # It waits for a request that never comes, and is cut off.
+            "no-tls": other.url.replace("http://", "https://"),
+        }
+        for tenant_id, url in urls.items():
+            created = system.stack.create_tenant(tenant_id, f"{url}?token={token}")
+            event_id = system.post_event(created.api_key, _TAKEN, {})
+            system.stack.clock.advance(5)
+            system.wait_for_status(tenant_id, event_id, schema.FAILED)
+
+
 def _trouble_with_tenants(system: MarkedSystem) -> None:
     """Tenants as no command creates them: deliveries to them fail before anything is sent."""
     malformed = system.marked("a malformed webhook secret", TENANTS)
@@ -164,12 +188,19 @@ def _trouble_with_tenants(system: MarkedSystem) -> None:
 def _operator_s_mistakes(system: MarkedSystem, api_key: str) -> None:
     """Secrets where they are not asked for."""
     outputs = system.stack.outputs
-    password = system.marked("a password in a URL that is refused")
+    password = system.marked("passwords in URLs that are refused")
     lost = system.marked("what a malformed message holds", QUEUE, DLQ)
-    url = f"https://user:{password}@receiver.example/"
-    system.ops("tenants", "create", "--tenant-id", "other", "--target-url", url)
+    for url in (
+        f"https://user:{password}@receiver.example/",
+        f"ftp://user:{password}@receiver.example/",
+        f"https://user:{password}@receiver.example:99999/",
+        f"https://user:{password}@receiver.example/ /",
+    ):
+        system.ops("tenants", "create", "--tenant-id", "other", "--target-url", url)
     system.ops("tenants", "set-url", "acme", "--target-url", url)
-    system.invoke(outputs["requeue_function_name"], {"apiKey": api_key, "limit": 0})
+    system.ops("tenants", "disable", "acme", "--key-id", API_KEY_PREFIX + system.marked("a key by mistake"))
+    for wrong in ({"apiKey": api_key, "limit": 0}, {"since": api_key}, {"tenantId": [api_key]}, api_key):
+        system.invoke(outputs["requeue_function_name"], wrong)
     for body in (json.dumps({"card": lost}), lost):
         system.stack.aws.sqs.send_message(QueueUrl=outputs["queue_url"], MessageBody=body)
         system.invoke(outputs["worker_function_name"], {"Records": [_record(body)]})

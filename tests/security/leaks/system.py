@@ -98,7 +98,7 @@ class MarkedSystem:
             event = self.stack.event(tenant_id, event_id)
             return event is not None and event.status == status
 
-        wait_for(f"{status} for {event_id}", reached, seconds=SECONDS)
+        wait_for(f"{status} for {event_id} of {tenant_id}", reached, seconds=SECONDS)
 
     def function(self, module: str) -> str:
         """The deployed name of a function."""

@@ -29,7 +29,7 @@ class Call:
         service, operation, arguments: as boto3 names them.
         action: what IAM has to grant for it, by AWS's Service Authorization Reference.
         resource: the ARN on which; `*` for an operation that has none.
-        names: the attributes that a read of DynamoDB names; a read that names none asks for all.
+        names: the attributes that a read or an update of DynamoDB names; a read that names none asks for all.
         select: of a read of DynamoDB.
         returns: of a write of DynamoDB: which state of the item it is answered with.
     """

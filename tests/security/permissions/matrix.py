@@ -51,16 +51,14 @@ def _writes(table: Table) -> Iterator[Call]:
     only_if = {"ConditionExpression": "attribute_exists(#key)", "ExpressionAttributeNames": {"#key": name}}
     put = {"TableName": table.name, "Item": key, **only_if}
     delete = {"TableName": table.name, "Key": key, **only_if}
-    update = {
-        "TableName": table.name,
-        "Key": key,
-        "UpdateExpression": "REMOVE #other",
-        "ConditionExpression": "attribute_exists(#key)",
-        "ExpressionAttributeNames": {"#key": name, "#other": NOBODY},
-    }
+    update = _update(table, NOBODY).arguments
     for returns, write in (
         ("ALL_OLD", _call("dynamodb.put_item", table.arn, **put)),
-        ("ALL_NEW", _call("dynamodb.update_item", table.arn, **update)),
+        *(
+            ("ALL_NEW", _update(table, attribute))
+            for attribute in (NOBODY, *table.attributes)
+            if attribute not in table.key
+        ),
         ("ALL_OLD", _call("dynamodb.delete_item", table.arn, **delete)),
     ):
         yield write
@@ -70,8 +68,21 @@ def _writes(table: Table) -> Iterator[Call]:
     yield _call("dynamodb.batch_write_item", table.arn, RequestItems=batch)
     for kind, item in (("Put", put), ("Update", update), ("Delete", delete), ("ConditionCheck", delete)):
         action = "dynamodb:ConditionCheckItem" if kind == "ConditionCheck" else f"dynamodb:{kind}Item"
-        items = [{kind: item}]
-        yield _call("dynamodb.transact_write_items", table.arn, action=action, TransactItems=items)
+        write = _call("dynamodb.transact_write_items", table.arn, action=action, TransactItems=[{kind: item}])
+        yield replace(write, names=(*table.key, NOBODY)) if kind == "Update" else write
+
+
+def _update(table: Table, attribute: str) -> Call:
+    """An update of one attribute."""
+    arguments = {
+        "TableName": table.name,
+        "Key": typed_key(table.key),
+        "UpdateExpression": "REMOVE #other",
+        "ConditionExpression": "attribute_exists(#key)",
+        "ExpressionAttributeNames": {"#key": table.key[0], "#other": attribute},
+    }
+    update = _call("dynamodb.update_item", table.arn, **arguments)
+    return replace(update, names=(*table.key, attribute))
 
 
 def _partiql(table: Table) -> Iterator[Call]:

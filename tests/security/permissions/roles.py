@@ -17,7 +17,9 @@ FUNCTIONS = ("ingest", "worker", "requeue", "reconciler")
 _PHYSICAL = re.compile(r"webhooks-local-|-[0-9a-f]{7}(?![0-9a-z])")
 _LIMITED_TO = "ForAllValues:StringEquals"
 _ATTRIBUTES = "dynamodb:Attributes"
-_RETURNS_NOTHING = {"StringEqualsIfExists": {"dynamodb:ReturnValues": "NONE"}}
+_EXACTLY = "StringEqualsIfExists"
+_RETURNS_NOTHING = {"dynamodb:ReturnValues": "NONE"}
+_READS_WHAT_IT_NAMES = {"dynamodb:Select": SPECIFIC}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,24 +153,26 @@ def policy_instead(aws: Aws, role: Role, policy: Mapping[str, Any]) -> Generator
 
 
 def _limits(statement: Mapping[str, Any]) -> list[str] | None:
-    """The attributes that a statement's reads may name; None when it limits them in no way."""
+    """The attributes that a statement's reads or updates may name; None when it limits them in no way."""
     condition = statement.get("Condition")
-    if condition is None:
-        return None
-    if condition == _RETURNS_NOTHING:
+    if condition in (None, {_EXACTLY: _RETURNS_NOTHING}):
         return None
     expected = {
         _LIMITED_TO: {_ATTRIBUTES: condition.get(_LIMITED_TO, {}).get(_ATTRIBUTES)},
         "Null": {_ATTRIBUTES: "false"},
-        "StringEqualsIfExists": {"dynamodb:Select": SPECIFIC},
     }
-    if condition != expected:
+    if condition not in [
+        expected | {_EXACTLY: exactly} for exactly in (_RETURNS_NOTHING, _READS_WHAT_IT_NAMES)
+    ]:
         raise ValueError(f"what the condition {condition} grants is not computed here: teach `allows`")
     return condition[_LIMITED_TO][_ATTRIBUTES]
 
 
 def _meets(call: Call, statement: Mapping[str, Any]) -> bool:
+    exactly = statement.get("Condition", {}).get(_EXACTLY)
+    if exactly == _RETURNS_NOTHING and call.returns != "NONE":
+        return False
+    if exactly == _READS_WHAT_IT_NAMES and call.select != SPECIFIC:
+        return False
     limits = _limits(statement)
-    if limits is None:
-        return statement.get("Condition") != _RETURNS_NOTHING or call.returns == "NONE"
-    return bool(call.names) and set(call.names) <= set(limits) and call.select == SPECIFIC
+    return limits is None or (bool(call.names) and set(call.names) <= set(limits))

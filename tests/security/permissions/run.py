@@ -25,7 +25,7 @@ def run_permissions() -> Part:
         title="Least privilege: what each function's role may do",
         counts={
             "actions proven necessary": sum(not right.attribute for right in proven),
-            "attributes proven necessary": sum(bool(right.attribute) for right in proven),
+            "attributes proven in use": sum(bool(right.attribute) for right in proven),
             "forbidden calls refused": sum(
                 not trial.roles[function].allows(call)
                 for function in trial.roles

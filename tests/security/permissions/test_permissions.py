@@ -1,6 +1,6 @@
 """Each function's role lets it do its work and nothing else: tried on the local stack, where roles count."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -114,6 +114,23 @@ def test_nobody_but_the_worker_reads_a_payload(trial: Trial, function: str):
 def test_nor_does_what_they_write_give_them_one(trial: Trial, function: str):
     """A write can be answered with the whole item (DynamoDB developer guide, "Specifying conditions")."""
     assert_refused(trial, function, lambda call: EVENTS in call.resource and call.returns != "NONE")
+
+
+@pytest.mark.parametrize("function", ["requeue", "reconciler"])
+def test_nobody_changes_what_an_event_tells(trial: Trial, function: str):
+    """Or the worker would sign it."""
+    assert_refused(trial, function, lambda call: _updates(call, PAYLOADS))
+
+
+def test_the_reconciler_does_not_change_where_an_event_goes(trial: Trial):
+    """Or the worker would send it there. Requeue has to: it gives events their tenant's current target."""
+    assert_refused(trial, "reconciler", lambda call: _updates(call, [schema.TARGET_URL]))
+
+
+def _updates(call: Call, attributes: Sequence[str]) -> bool:
+    return (
+        EVENTS in call.resource and call.verb == "UpdateItem" and not set(attributes).isdisjoint(call.names)
+    )
 
 
 @pytest.mark.parametrize("function", ["ingest", "worker", "reconciler"])

@@ -239,7 +239,7 @@ def test_a_read_that_is_limited_to_attributes_may_name_the_keys_by_which_it_read
         if limits_of(statement)
     ]
 
-    assert len(limited) == 6
+    assert len(limited) == 8
     for resource, attributes in limited:
         needed = {f"tenant-api-keys/index/{schema.TENANT_ID_INDEX}": {schema.TENANT_ID}, **keys}[resource]
         assert needed <= set(attributes)
