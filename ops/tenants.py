@@ -9,7 +9,7 @@ import typer
 
 from handlers import schema
 from handlers.domain.targets import TargetNotAllowedError, parse_target
-from handlers.domain.tenant_registry import TenantError
+from handlers.domain.tenant_registry import TenantError, UnknownTenantError
 from handlers.domain.tenants import API_KEY_PREFIX, NewTenant, TenantSummary, key_id_of
 from handlers.domain.timestamps import to_iso, utc_now
 from ops import show
@@ -40,8 +40,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Create a tenant and print, this once, its API key and its webhook secret."""
-    with told_plainly():
-        created = create_tenant(context.obj, tenant_id, target_url)
+    created = create_tenant(context.obj, tenant_id, target_url)
     show.result(created_document(created), as_json=as_json, title="Tenant created: shown this once")
 
 
@@ -61,10 +60,10 @@ def show_(
     """Show one tenant and its keys, without secrets."""
     stack: Stack = context.obj
     name = _one(tenant, tenant_id)
-    with told_plainly():
+    with _refusals_told():
         summary = stack.tenants.show(name)
-    if summary is None:
-        raise InputError(f"there is no tenant {name!r}: `tenants list` shows those there are")
+        if summary is None:
+            raise UnknownTenantError(name)
     _show(summary, as_json=as_json, title=f"Tenant {name}")
 
 

@@ -50,6 +50,9 @@ class InvalidTenantIdError(TenantError, ValueError):
 class UnknownTenantError(TenantError):
     """There is no tenant of that id."""
 
+    def __init__(self, tenant_id: str) -> None:
+        super().__init__(f"there is no tenant {tenant_id!r}: `tenants list` shows those there are")
+
 
 class UnknownKeyError(TenantError):
     """The tenant has no such key."""
@@ -192,10 +195,9 @@ class TenantRegistry(TenantStore):
             UnknownKeyError: the tenant has no such key.
         """
         rows = self._rows(tenant_id)
-        hashes = [row[schema.API_KEY] for row in rows]
-        chosen = [hash_ for hash_ in hashes if key_id in {None, hash_[:KEY_ID_LENGTH]}]
+        chosen = [row[schema.API_KEY] for row in rows if key_id in {None, _key_id_of(row)}]
         if not chosen:
-            known = ", ".join(hash_[:KEY_ID_LENGTH] for hash_ in hashes)
+            known = ", ".join(map(_key_id_of, rows))
             raise UnknownKeyError(f"tenant {tenant_id!r} has no key {key_id!r}: it has {known}")
         self._change(rows, {schema.STATE: state}, of=chosen)
         return _summary(self._rows(tenant_id))
@@ -214,9 +216,7 @@ class TenantRegistry(TenantStore):
     def _rows(self, tenant_id: str) -> Sequence[Mapping[str, Any]]:
         rows = list(self._scan(tenant_id))
         if not rows:
-            raise UnknownTenantError(
-                f"there is no tenant {tenant_id!r}: `tenants list` shows those there are"
-            )
+            raise UnknownTenantError(tenant_id)
         return rows
 
     def _scan(
@@ -331,6 +331,10 @@ def _tenant_id_of(row: Mapping[str, Any]) -> str:
     return row[schema.TENANT_ID]
 
 
+def _key_id_of(row: Mapping[str, Any]) -> str:
+    return row[schema.API_KEY][:KEY_ID_LENGTH]
+
+
 def _previous_expires_at(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
     seconds = rows[0].get(schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT)
     return None if seconds is None else datetime.fromtimestamp(int(seconds), tz=UTC)
@@ -339,7 +343,7 @@ def _previous_expires_at(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
 def _summary(rows: Sequence[Mapping[str, Any]]) -> TenantSummary:
     keys = [
         KeySummary(
-            key_id=row[schema.API_KEY][:KEY_ID_LENGTH],
+            key_id=_key_id_of(row),
             state=row[schema.STATE],
             created_at=row[schema.CREATED_AT],
         )

@@ -28,6 +28,7 @@ from tests.security.leaks.system import (
     TENANTS,
     MarkedSystem,
 )
+from tests.security.permissions.roles import read_roles
 
 _TAKEN, _REFUSED = "order.created", "order.refused"
 
@@ -54,7 +55,7 @@ def run_marked_system(folder: Path) -> MarkedSystem:
         _trouble_with_receivers(system)
         _trouble_with_tenants(system)
         _operator_s_mistakes(system, api_key)
-        system.invoke(system.function("reconciler"), {})
+        system.invoke(read_roles(stack.aws)["reconciler"].function_name, {})
         gather(system)
     return system
 
@@ -130,14 +131,14 @@ def _trouble_with_aws(system: MarkedSystem, api_key: str) -> None:
     key = {"Authorization": f"Bearer {api_key}"}
     outputs = system.stack.outputs
     for action in ("dynamodb:PutItem", "sqs:SendMessage", "dynamodb:GetItem"):
-        with system.without(outputs["ingest_function_name"], action):
+        with system.without("ingest", action):
             system.post({**key, "Idempotency-Key": action}, body)
     for action in ("dynamodb:Query", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"):
-        with system.without(outputs["worker_function_name"], action):
+        with system.without("worker", action):
             event_id = system.post_event(api_key, f"order.{action.partition(':')[2]}", {"card": payload})
             message = json.dumps({"tenantId": "acme", "eventId": event_id})
             system.invoke(outputs["worker_function_name"], {"Records": [_record(message)]})
-    with system.without(outputs["requeue_function_name"], "dynamodb:Query"):
+    with system.without("requeue", "dynamodb:Query"):
         system.invoke(outputs["requeue_function_name"], {})
 
 

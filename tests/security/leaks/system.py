@@ -22,6 +22,7 @@ from local.resources.functions import invoke
 from local.stack import LocalStack
 from local.waiting import wait_for
 from tests.security.leaks.marks import WEBHOOK_SECRET_PREFIX, Mark, Traces
+from tests.security.permissions.roles import policy_instead, read_roles
 
 SECONDS = 60.0
 
@@ -109,12 +110,6 @@ class MarkedSystem:
         )
         wait_for(f"{status} for {event_id} of {tenant_id}", reached, seconds=SECONDS)
 
-    def function(self, module: str) -> str:
-        """The deployed name of a function."""
-        names = [found["FunctionName"] for found in self.stack.aws.lambda_.list_functions()["Functions"]]
-        (name,) = (name for name in names if f"-{module}-function" in name)
-        return name
-
     def invoke(self, function: str, event: Any) -> None:
         """Invoke a function; what it says is kept, whether it succeeds or not."""
         try:
@@ -124,19 +119,8 @@ class MarkedSystem:
 
     @contextmanager
     def without(self, function: str, action: str) -> Generator[None]:
-        """A function's role lacks an action while the context lasts."""
-        iam = self.stack.aws.iam
-        configuration = self.stack.aws.lambda_.get_function_configuration(FunctionName=function)
-        role = configuration["Role"].rpartition("/")[2]
-        (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-        whole: Any = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        kept = [
-            {**statement, "Action": [given for given in statement["Action"] if given != action]}
-            for statement in whole["Statement"]
-        ]
-        lesser = {**whole, "Statement": [statement for statement in kept if statement["Action"]]}
-        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(lesser))
-        try:
+        """A function's role lacks an action, on whatever resource, while the context lasts."""
+        role = read_roles(self.stack.aws)[function]
+        taken = [right for right in role.actions() if right.action == action]
+        with policy_instead(self.stack.aws, role, role.without(*taken)):
             yield
-        finally:
-            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(whole))
