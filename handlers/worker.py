@@ -15,7 +15,7 @@ from handlers.domain.queue import Message, Queue
 from handlers.domain.retry import RetrySchedule
 from handlers.domain.tenants import TenantStore
 from handlers.domain.timestamps import Clock, utc_now
-from handlers.domain.transport import guarded_session
+from handlers.domain.transport import Transport
 from handlers.environment import WorkerEnvironment
 
 MAX_BATCH_SIZE = 10
@@ -52,7 +52,7 @@ def wired_dispatcher(clock: Clock = utc_now) -> Dispatcher:
         tenants=TenantStore(dynamodb, environment.tenant_table_name),
         queue=Queue(aws.sqs(), environment.queue_url),
         deliver=HttpDelivery(
-            guarded_session(allow_private=allow_private, max_connections=MAX_BATCH_SIZE),
+            Transport(allow_private=allow_private),
             timeout_seconds=environment.webhook_timeout_seconds,
             allow_private=allow_private,
             clock=clock,

@@ -1,85 +1,33 @@
-"""An end to whatever a connection is doing, at one moment, however slowly the other side drips.
+"""The moment at which an attempt is over, whatever it is doing.
 
-Socket timeouts bound a single read, and a byte a second satisfies every one of them. Here the connection
-itself is shut down when the time is up, which ends a TLS handshake and a blocked read alike.
+Each wait of an attempt is bounded by what is left of its time, and the next one gets less. So a receiver that
+sends a byte a second is cut off in time, too.
 """
 
-import os
-import socket
-import threading
 import time
-from contextlib import suppress
-from contextvars import ContextVar
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable
+from dataclasses import dataclass
 
 
+@dataclass(frozen=True, kw_only=True)
 class Deadline:
-    """A context in which every held socket is shut down once the time is up."""
+    """A moment of a monotonic clock, in seconds."""
 
-    def __init__(self, seconds: float) -> None:
-        """Allow so many seconds from the moment the context is entered."""
-        self._seconds = seconds
-        self._ends_at = time.monotonic() + seconds
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-        self._lock = threading.Lock()
-        self._held: list[socket.socket] = []
-        self._expired = False
+    ends_at: float
+    clock: Callable[[], float] = time.monotonic
 
-    def __enter__(self) -> Self:
-        self._token = _current.set(self)
-        self._ends_at = time.monotonic() + self._seconds
-        self._timer.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timer.cancel()
-        _current.reset(self._token)
-        with self._lock:
-            for held in self._held:
-                held.close()
-            self._held.clear()
-
-    @staticmethod
-    def current() -> "Deadline":
-        """The deadline that the caller runs under.
-
-        Raises:
-            LookupError: there is none; a connection without an end must not be opened.
-        """
-        return _current.get()
-
-    @property
-    def expired(self) -> bool:
-        """Whether the time was up before the context ended."""
-        return self._expired
+    @classmethod
+    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> "Deadline":
+        """The deadline so many seconds from now."""
+        return cls(ends_at=clock() + seconds, clock=clock)
 
     def remaining(self) -> float:
-        """Seconds left; a millisecond when the time is up, since a socket timeout must be positive."""
-        return max(self._ends_at - time.monotonic(), 0.001)
+        """Seconds left, more than none.
 
-    def hold(self, connection: socket.socket) -> None:
-        """Shut this connection down when the time is up, or now if it is."""
-        # A second descriptor of the same connection: wrapping a socket in TLS detaches the first.
-        held = socket.socket(fileno=os.dup(connection.fileno()))
-        with self._lock:
-            self._held.append(held)
-            if self._expired:
-                _shut_down(held)
-
-    def _expire(self) -> None:
-        with self._lock:
-            self._expired = True
-            for held in self._held:
-                _shut_down(held)
-
-
-_current: ContextVar[Deadline] = ContextVar("deadline")
-
-
-def _shut_down(connection: socket.socket) -> None:
-    with suppress(OSError):  # the other side may have closed it already
-        connection.shutdown(socket.SHUT_RDWR)
+        Raises:
+            TimeoutError: the time is up.
+        """
+        left = self.ends_at - self.clock()
+        if left <= 0:
+            raise TimeoutError("the time for this attempt is up")
+        return left

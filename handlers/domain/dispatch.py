@@ -20,6 +20,7 @@ from handlers.aws import AWS_ERRORS
 from handlers.domain.delivery import Deliver, Result
 from handlers.domain.event_store import EventStore
 from handlers.domain.events import Event, EventKey
+from handlers.domain.outcomes import Outcome
 from handlers.domain.queue import MalformedMessageError, Message, Queue
 from handlers.domain.retry import RetrySchedule
 from handlers.domain.tenants import TenantStore
@@ -43,9 +44,6 @@ class Settled:
 _DONE = Settled(done=True)
 _UNTOUCHED = Settled(done=False)
 _TO_THE_DLQ = Settled(done=False, visible_in_seconds=0)
-
-ATTEMPTS_USED_UP = "attempts_used_up"
-"""The last error of an event that failed because what came of its last attempt was never recorded."""
 
 
 class Dispatcher:
@@ -133,7 +131,7 @@ class Dispatcher:
         return settled
 
     def _give_up(self, event: Event) -> Settled:
-        if not self._events.give_up(event, ATTEMPTS_USED_UP, hold_seconds=self._hold_seconds):
+        if not self._events.give_up(event, Outcome.ATTEMPTS_USED_UP, hold_seconds=self._hold_seconds):
             return self._leave_to_its_holder(event)
         _log.warning("attempts used up", tenant_id=event.key.tenant_id, event_id=event.key.event_id)
         return _TO_THE_DLQ

@@ -1,13 +1,18 @@
 """When a failed event is tried again, and when it is given up."""
 
+import math
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 MAX_RETRY_AFTER_SECONDS = 3600
 _JITTER = 0.1
+_SECONDS = re.compile(r"(?P<whole>[0-9]+)(?:\.(?P<part>[0-9]*))?")
+_MAX_DIGITS = len(str(MAX_RETRY_AFTER_SECONDS))
+_MAX_DATE_LENGTH = 64  # the longest form has 33 characters; a parser of e-mail is not for what is longer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +44,38 @@ class RetrySchedule:
         return max(spread, min(retry_after_seconds or 0, MAX_RETRY_AFTER_SECONDS))
 
 
-def parse_retry_after(value: str | None, now: datetime) -> int | None:
-    """The seconds that a `Retry-After` header asks for, in either form of RFC 9110, section 10.2.3.
+def parse_retry_after(values: Sequence[str], now: datetime) -> int | None:
+    """The whole seconds that the header `Retry-After` asks for (RFC 9110, sections 10.2.3 and 5.6.7).
 
-    None when there is no header or it is neither a number of seconds nor a date.
+    Args:
+        values: of every such header of the answer; also several in one, as who is on the way may join them.
+        now: what a date is counted from.
+
+    Returns:
+        The longest of those that are a number of seconds, whole or not, or a date in any of the three forms;
+        None when none is. What is asked for is never shortened: parts of a second count as one.
     """
-    if value is None:
+    asked = [_asked_for(value.strip(), now) for value in values]
+    return max((seconds for seconds in asked if seconds is not None), default=None)
+
+
+def _asked_for(text: str, now: datetime) -> int | None:
+    numbers = [number for part in text.split(",") if (number := _SECONDS.fullmatch(part.strip()))]
+    if numbers:
+        return max(map(_rounded_up, numbers))
+    if len(text) > _MAX_DATE_LENGTH:
         return None
-    text = value.strip()
-    if text.isascii() and text.isdigit():
-        # Longer than any wait that is granted; int() itself refuses thousands of digits.
-        return int(text) if len(text) <= len(str(MAX_RETRY_AFTER_SECONDS)) else MAX_RETRY_AFTER_SECONDS
     try:
         moment = parsedate_to_datetime(text)
-        return max(0, round((moment - now).total_seconds())) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None
+    # A date without a zone, as in asctime's form, or with the zone -0000, is one in UTC.
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0, math.ceil((moment - now).total_seconds()))
+
+
+def _rounded_up(number: re.Match[str]) -> int:
+    whole, part = number["whole"].lstrip("0"), number["part"] or ""
+    # int() refuses thousands of digits; more of them than these is longer than any wait that is granted.
+    seconds = int(whole or "0") if len(whole) <= _MAX_DIGITS else MAX_RETRY_AFTER_SECONDS
+    return seconds + bool(part.strip("0"))

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 MAX_URL_LENGTH = 2048
 MAX_HOST_LENGTH = 253  # RFC 1035, section 2.3.4, as text
 HTTPS_PORT = 443
+HTTP_PORT = 80
 
 # IANA IPv4 Special-Purpose Address Registry (RFC 6890 and its updates), whole: also the few blocks in it that
 # are reached from everywhere (AS112, AMT), where no receiver lives. And multicast.
@@ -63,7 +64,9 @@ _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa", ".onion", ".a
 
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
-_URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash
+# Printable ASCII without space, which ends a request target, and backslash, which some take for a slash.
+_URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")
+_AUTHORITY = re.compile(r"[a-z]+://([^/?#]*)", re.IGNORECASE)
 
 Resolve = Callable[[str, int], Sequence[str]]
 """Gives the addresses of a host name, as text; raises OSError when there are none."""
@@ -75,11 +78,30 @@ class TargetNotAllowedError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A URL that deliveries may be sent to."""
+    """A URL that deliveries may be sent to.
+
+    Attributes:
+        host: a name in lower case, or an IP address without brackets.
+        request_target: path and query, to the byte as they stand in the URL: what a URL was signed with must
+            not change on its way (RFC 3986, section 6.2.2, on what is equivalent and to whom).
+    """
 
     url: str
+    is_https: bool
     host: str
     port: int
+    request_target: str
+
+    @property
+    def origin(self) -> tuple[bool, str, int]:
+        """What a connection leads to: scheme, host and port."""
+        return (self.is_https, self.host, self.port)
+
+    @property
+    def authority(self) -> str:
+        """The value of the header `Host`: the port is left out where it is the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _default_port(is_https=self.is_https) else f"{host}:{self.port}"
 
 
 def parse_target(url: str, *, allow_private: bool) -> Target:
@@ -96,10 +118,7 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
         raise TargetNotAllowedError(f"target URL is {len(url)} characters long: use at most {MAX_URL_LENGTH}")
     if not url:
         raise TargetNotAllowedError("target URL is empty: give one that begins with https://")
-    if not _URL_CHARACTERS.fullmatch(url):
-        raise _refused(
-            url, "has spaces, backslashes or characters outside ASCII: percent-encode or remove them"
-        )
+    _check_characters(url)
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -110,14 +129,20 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
         raise _refused(url, f"has the scheme {parts.scheme!r}: use {' or '.join(schemes)}")
     if "@" in parts.netloc:
         raise _refused(url, "carries credentials: remove them, deliveries are signed instead")
-    if parts.fragment:
-        raise _refused(url, "has a fragment, which is never sent: remove it")
-    default_port = HTTPS_PORT if parts.scheme == "https" else 80
+    if "#" in url:
+        raise _refused(url, "has a fragment, which is never sent: remove it, or write # as %23")
+    is_https = parts.scheme == "https"
     if port is not None and port != HTTPS_PORT and not allow_private:
         raise _refused(url, f"names port {port}: only {HTTPS_PORT} is allowed")
     host = parts.hostname or ""
     _check_host(url, host, allow_private=allow_private)
-    return Target(url=url, host=host, port=default_port if port is None else port)
+    return Target(
+        url=url,
+        is_https=is_https,
+        host=host,
+        port=_default_port(is_https=is_https) if port is None else port,
+        request_target=_request_target(url),
+    )
 
 
 def is_public(address: str) -> bool:
@@ -162,10 +187,39 @@ def vetted_addresses(host: str, addresses: Sequence[str], *, allow_private: bool
     return addresses
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address as `ipaddress` reads it, and no name to be looked up."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _default_port(*, is_https: bool) -> int:
+    return HTTPS_PORT if is_https else HTTP_PORT
+
+
+def _request_target(url: str) -> str:
+    """What follows the authority, not a byte changed; `/` for no path (RFC 9112, section 3.2.1)."""
+    authority = _AUTHORITY.match(url)
+    rest = url[authority.end() :] if authority else ""
+    return rest if rest.startswith("/") else f"/{rest}"
+
+
+def _check_characters(url: str) -> None:
+    if _URL_CHARACTERS.fullmatch(url):
+        return
+    authority = _AUTHORITY.match(url)
+    if authority and not authority[1].isascii():
+        raise _refused(url, "has a host in other than ASCII letters: write it in punycode, xn--...")
+    raise _refused(url, "has spaces, backslashes or characters outside ASCII: percent-encode or remove them")
+
+
 def _check_host(url: str, host: str, *, allow_private: bool) -> None:
     if not host:
         raise _refused(url, "has no host")
-    if ":" in host or _is_ipv4(host):
+    if is_address(host):
         if not allow_private and not is_public(host):
             raise _refused(url, f"names {host}, which is not a public address")
         return
@@ -183,14 +237,6 @@ def _faults_of_name(host: str, *, allow_private: bool) -> Iterator[str]:
         yield f"has the host {host!r}: write an IPv4 address as four decimal numbers"
     if not allow_private and (len(labels) == 1 or host.endswith(_LOCAL_NAMES)):
         yield f"has the host {host!r}, which is a name of local networks: use one that everybody can look up"
-
-
-def _is_ipv4(host: str) -> bool:
-    try:
-        ipaddress.IPv4Address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _refused(url: str, fault: str) -> TargetNotAllowedError:

@@ -1,191 +1,199 @@
-"""HTTP to receivers that are not trusted: pooled connections to vetted addresses only, each with a deadline.
+"""HTTP to receivers that are not trusted: an answer belongs to the request that it answers.
 
-`requests` does the HTTP. What it leaves open is closed here: connections go to the address that was
-checked and to no other, nothing is taken from the environment, redirects and cookies do not exist, the
-head of an answer has an end, and what runs under a `Deadline` ends with it.
+Connections are kept for the next request only where no doubt is left of where an answer ended, and are looked
+at again before they carry one.
 """
 
-import http.client
-import io
 import socket
+import ssl
+import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
-from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
+import certifi
 
+from handlers.domain.connecting import Connector, OpenSocket
 from handlers.domain.deadline import Deadline
-from handlers.domain.targets import Resolve, TargetNotAllowedError, resolve, vetted_addresses
+from handlers.domain.exchange import Answer, Exchange
+from handlers.domain.lookups import Lookups
+from handlers.domain.outcomes import Outcome, UndeliveredError, outcome_of
+from handlers.domain.targets import Resolve, Target, resolve
 
-# Servers close idle connections after as little as 5 s (Node.js), and a POST on a connection that is just
-# being closed fails: reuse within a burst, not across pauses.
+# Servers close idle connections after as little as 2 s (gunicorn) or 5 s (Node.js).
 MAX_IDLE_SECONDS = 4.0
-_MAX_HOSTS = 100
-# Status line, headers and interim answers. http.client takes 100 lines of 64 KiB each, and a few megabytes
-# of carriage returns are seconds and hundreds of megabytes to the parsers of e-mail and cookies that follow.
-MAX_HEAD_BYTES = 64 * 1024
-
-Connect = Callable[[str, int], socket.socket]
-OpenSocket = Callable[[socket.AddressFamily, socket.SocketKind], socket.socket]
-Vet = Callable[[Sequence[str]], Sequence[str]]
+MAX_AGE_SECONDS = 60.0
+"""So that a connection that is never idle follows its name to another address."""
+MAX_KEPT = 100
+_READ_BYTES = 16 * 1024
 
 
-def guarded_session(
-    *,
-    allow_private: bool,
-    max_connections: int,
-    resolver: Resolve = resolve,
-    open_socket: OpenSocket = socket.socket,
-) -> requests.Session:
-    """A session for deliveries; its requests must run inside a `Deadline`.
+class Transport:
+    """Posts to targets, over connections that are kept for a moment. Safe to share between threads."""
 
-    Args:
-        allow_private: whether addresses that are not public may be contacted: for local runs only.
-        max_connections: how many connections to one receiver are kept for reuse.
-        resolver: looks host names up.
-        open_socket: makes the socket that is connected.
+    def __init__(
+        self,
+        *,
+        allow_private: bool,
+        resolver: Resolve = resolve,
+        open_socket: OpenSocket = socket.socket,
+        tls: ssl.SSLContext | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Nothing is connected to yet.
 
-    Raises (from its requests):
-        TargetNotAllowedError: the host has an address that is not public, or the connection leads to one.
-        requests.RequestException, OSError: the request failed.
-    """
-    lookups = ThreadPoolExecutor(max_workers=max_connections, thread_name_prefix="resolver")
+        Args:
+            allow_private: whether addresses that are not public may be contacted: for local runs only.
+            resolver: looks host names up.
+            open_socket: makes the sockets that are connected.
+            tls: verifies certificates; by the authorities that certifi lists, unless given.
+            clock: seconds, by which connections age; the wall clock, since Lambda may stop the monotonic one
+                between invocations.
+        """
+        self._connector = Connector(
+            allow_private=allow_private,
+            lookups=Lookups(resolver),
+            tls=tls or _tls_of_the_public_web(),
+            open_socket=open_socket,
+        )
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: list[_Connection] = []
 
-    def connect(host: str, port: int) -> socket.socket:
-        vet = partial(vetted_addresses, host, allow_private=allow_private)
-        addresses = vet(_resolve_in_time(lookups, resolver, host, port))
-        return _connect_first(addresses, port, vet, open_socket)
+    def post(self, target: Target, *, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> Answer:
+        """Post once, and read the answer as far as it is of interest.
 
-    session = _Session()
-    session.trust_env = False
-    session.headers.clear()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = _GuardedAdapter(connect, max_connections)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
+        A kept connection that turns out to be dead before the first byte of an answer costs nothing: the
+        request goes out once more on a fresh one.
 
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - as in requests
-        """No answer redirects: asked only not to follow, requests would read the whole answer first."""
-        return None
-
-
-class _GuardedAdapter(HTTPAdapter):
-    def __init__(self, connect: Connect, max_connections: int) -> None:
-        self._pools = _pool_classes(connect)
-        super().__init__(pool_connections=_MAX_HOSTS, pool_maxsize=max_connections, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)  # pyright: ignore[reportUnknownMemberType] - untyped there
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-
-class _BoundedResponse(http.client.HTTPResponse):
-    def begin(self) -> None:
-        bounded = _BoundedHead(self.fp.detach())
-        self.fp = bounded
-        super().begin()
-        bounded.left = None
-
-
-class _BoundedHead(io.BufferedReader):
-    """What a receiver sends, with a bound on its lines up to the body.
-
-    Attributes:
-        left: how many bytes the head may still take; None once it has ended.
-    """
-
-    left: int | None = MAX_HEAD_BYTES
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        line = super().readline(size)
-        if self.left is not None:
-            self.left -= len(line)
-            if self.left < 0:
-                raise http.client.HTTPException(f"the head of the answer exceeds {MAX_HEAD_BYTES} bytes")
-        return line
-
-
-def _pool_classes(connect: Connect) -> dict[str, type[HTTPConnectionPool]]:
-    class Guarded(HTTPConnection):
-        """A connection that goes where `connect` goes, and that ends with the deadline of each request."""
-
-        response_class = _BoundedResponse
-        _last_used = 0.0
-
-        def _new_conn(self) -> socket.socket:
+        Raises:
+            TargetNotAllowedError: the host has an address that is not public, or the connection leads to one.
+            UndeliveredError: there was no answer.
+        """
+        if (kept := self._take(target)) is not None:
+            exchange = Exchange(target, headers, body)
             try:
-                return connect(self._dns_host, self.port or self.default_port)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownArgumentType] - set by urllib3 from the URL's host
-            except OSError as error:
-                # The deadline ends a connect as a reset does, and urllib3 takes a bare reset for one that
-                # came after the request: it would read the answer from a connection that never was.
-                raise NewConnectionError(self, str(error)) from error
+                return self._converse(kept, exchange, deadline)
+            except UndeliveredError as error:
+                if exchange.began or error.outcome == Outcome.TIMEOUT:
+                    raise
+        fresh = _Connection(
+            socket=self._connector.connect(target, deadline), origin=target.origin, made_at=self._clock()
+        )
+        return self._converse(fresh, Exchange(target, headers, body), deadline)
 
-        @property
-        def is_connected(self) -> bool:
-            return time.monotonic() - self._last_used < MAX_IDLE_SECONDS and super().is_connected
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        with self._lock:
+            kept, self._kept = self._kept, []
+        for each in kept:
+            each.socket.close()
 
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            if self.sock is not None:
-                Deadline.current().hold(self.sock)
-            super().request(*args, **kwargs)
+    def _converse(self, connection: "_Connection", exchange: Exchange, deadline: Deadline) -> Answer:
+        is_reusable = False
+        try:
+            is_sent = _send(connection.socket, exchange.request, deadline)
+            while not exchange.over:
+                _receive(connection.socket, exchange, deadline)
+            is_reusable = is_sent and exchange.is_reusable
+        except OSError as error:
+            raise UndeliveredError(outcome_of(error, timed_out=Outcome.TIMEOUT)) from error
+        finally:
+            if is_reusable:
+                self._keep(connection)
+            else:
+                connection.socket.close()
+        return exchange.answer()
 
-        def getresponse(self) -> Any:
-            response = super().getresponse()
-            self._last_used = time.monotonic()
-            return response
+    def _take(self, target: Target) -> "_Connection | None":
+        """The connection to that place that was used last, if there is one that nothing speaks against."""
+        while True:
+            with self._lock:
+                found = next((each for each in reversed(self._kept) if each.origin == target.origin), None)
+                if found is None:
+                    return None
+                self._kept.remove(found)
+            if self._is_fit(found) and _is_silent(found.socket):
+                return found
+            found.socket.close()
 
-    class GuardedTls(Guarded, HTTPSConnection):
-        pass
+    def _keep(self, connection: "_Connection") -> None:
+        connection.used_at = self._clock()
+        with self._lock:
+            dropped = [each for each in self._kept if not self._is_fit(each)]
+            self._kept = [each for each in self._kept if self._is_fit(each)]
+            self._kept.append(connection)
+            if len(self._kept) > MAX_KEPT:
+                dropped.append(self._kept.pop(0))
+        for each in dropped:
+            each.socket.close()
 
-    class Pool(HTTPConnectionPool):
-        ConnectionCls = Guarded  # pyright: ignore[reportAssignmentType] - as urllib3 does it itself
-
-    class TlsPool(HTTPSConnectionPool):
-        ConnectionCls = GuardedTls  # pyright: ignore[reportAssignmentType] - as above
-
-    return {"http": Pool, "https": TlsPool}
-
-
-def _resolve_in_time(lookups: ThreadPoolExecutor, resolver: Resolve, host: str, port: int) -> Sequence[str]:
-    """Look a name up within the deadline; a lookup that hangs ends by itself, in a thread of its own."""
-    lookup: Future[Sequence[str]] = lookups.submit(resolver, host, port)
-    return lookup.result(timeout=Deadline.current().remaining())
+    def _is_fit(self, connection: "_Connection") -> bool:
+        now = self._clock()
+        # Below nought the clock was put back, and tells nothing.
+        return (
+            0 <= now - connection.used_at < MAX_IDLE_SECONDS
+            and 0 <= now - connection.made_at < MAX_AGE_SECONDS
+        )
 
 
-def _connect_first(addresses: Sequence[str], port: int, vet: Vet, open_socket: OpenSocket) -> socket.socket:
-    """Connect to the first address that answers, and see that it is where the connection leads.
+@dataclass(kw_only=True, eq=False)
+class _Connection:
+    """A connection, to what it leads, and since when."""
+
+    socket: socket.socket
+    origin: tuple[bool, str, int]
+    made_at: float
+    used_at: float = 0.0
+
+
+def _send(connection: socket.socket, data: bytes, deadline: Deadline) -> bool:
+    """Send all of it. Whether the other side took it: one that hangs up may have answered before."""
+    left = memoryview(data)
+    try:
+        while left:
+            connection.settimeout(deadline.remaining())
+            left = left[connection.send(left) :]
+    except (ConnectionError, ssl.SSLEOFError):
+        return False
+    return True
+
+
+def _receive(connection: socket.socket, exchange: Exchange, deadline: Deadline) -> None:
+    """Read what there is of the answer.
 
     Raises:
-        TargetNotAllowedError: the connected peer is not allowed, whatever address was asked for.
-        OSError: none did; the error is that of the last one tried.
+        UndeliveredError: no answer can come of it any more.
+        OSError: the connection died, or the time is up, and no status had been said.
     """
-    deadline = Deadline.current()
-    failure: OSError = OSError("the host has no address")
-    for address in addresses:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        connection = open_socket(family, socket.SOCK_STREAM)
-        try:
-            deadline.hold(connection)
-            connection.settimeout(deadline.remaining())
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.connect((address, port))
-            vet([connection.getpeername()[0]])
-        except OSError as error:
-            connection.close()
-            failure = error
-        except TargetNotAllowedError:
-            connection.close()
-            raise
-        else:
-            return connection
-    raise failure
+    try:
+        connection.settimeout(deadline.remaining())
+        data = connection.recv(_READ_BYTES)
+    except TimeoutError:
+        if exchange.head_is_read:
+            exchange.lost()
+            return
+        raise
+    except OSError:
+        if exchange.lost():
+            return
+        raise
+    exchange.receive(data)
+
+
+def _is_silent(connection: socket.socket) -> bool:
+    """Whether nothing came after the last answer, neither an end nor more than was asked for."""
+    try:
+        connection.settimeout(0)
+        connection.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _tls_of_the_public_web() -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return context

@@ -29,7 +29,7 @@ from tempfile import TemporaryDirectory
 import trustme
 
 from handlers.domain.delivery import HttpDelivery
-from handlers.domain.transport import guarded_session
+from handlers.domain.transport import Transport
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Receiver, Script, answers, answers_then, read_request, receiver, response
 
@@ -211,7 +211,7 @@ def resets(before: bytes = b"") -> Script:
 
 
 def says_headers(line: bytes) -> Script:
-    """Answer with as many lines like this one as http.client takes."""
+    """Answer with 99 lines like this one."""
     return answers(b"HTTP/1.1 200 OK\r\n" + (line + b"\r\n") * 99 + b"\r\n")
 
 
@@ -250,23 +250,28 @@ CONTROLS = (
 """Without these, each attempt below could fail for another reason than its own."""
 
 HOSTILE = (
-    HostileReceiver(name="never accepts", right=frozenset({"timeout"}), opened=never_accepts, endless=True),
+    HostileReceiver(
+        name="never accepts",
+        right=frozenset({"connection_timeout"}),
+        opened=never_accepts,
+        endless=True,
+    ),
     HostileReceiver(
         name="never accepts, over TLS",
-        right=frozenset({"timeout"}),
+        right=frozenset({"connection_timeout"}),
         opened=never_accepts,
         scheme="https",
         endless=True,
     ),
     _endless("accepts and says nothing", says_nothing, "timeout"),
-    _endless("accepts and says nothing, over TLS", says_nothing, "timeout", scheme="https"),
+    _endless("accepts and says nothing, over TLS", says_nothing, "tls_timeout", scheme="https"),
     _endless("a header byte a second", answers_then(_OK + b"X-Drip: ", b"x", every=1), "timeout"),
     _endless(
         "a body byte a second",
         answers_then(_OK + b"Content-Length: 1000\r\n\r\n", b"x", every=1),
         "http_200",
     ),
-    _endless("a handshake byte a second", drips(_JUNK_RECORD), "timeout", scheme="https"),
+    _endless("a handshake byte a second", drips(_JUNK_RECORD), "tls_timeout", scheme="https"),
     _scripted("endless body", answers_then(_OK + b"\r\n", _FLOOD, every=0), "http_200"),
     _scripted(
         "Content-Length of 10 GB",
@@ -274,37 +279,37 @@ HOSTILE = (
         "http_200",
     ),
     _scripted("gzip bomb", answers(response("200 OK", _BOMB, "Content-Encoding: gzip")), "http_200"),
-    _scripted("1 MB in one header", answers(_OK + b"X: " + b"x" * 1_000_000), "connection_failure"),
-    _scripted("1 MB of headers", says_headers(b"X: " + b"x" * 10_000), "connection_failure"),
-    _scripted("6 MB of carriage returns", says_headers(b"X:" + b"\rX:" * 21_000), "connection_failure"),
-    _scripted("6 MB of cookies", says_headers(b"Set-Cookie: " + b"a=b;" * 16_000), "connection_failure"),
+    _scripted("1 MB in one header", answers(_OK + b"X: " + b"x" * 1_000_000), "answer_head_too_large"),
+    _scripted("1 MB of headers", says_headers(b"X: " + b"x" * 10_000), "answer_head_too_large"),
+    _scripted("6 MB of carriage returns", says_headers(b"X:" + b"\rX:" * 21_000), "answer_head_too_large"),
+    _scripted("6 MB of cookies", says_headers(b"Set-Cookie: " + b"a=b;" * 16_000), "answer_head_too_large"),
     _scripted("closes after the status line", answers(_OK), "http_200"),
-    _scripted("closes within the status line", answers(_OK[:10]), "connection_failure"),
+    _scripted("closes within the status line", answers(_OK[:10]), "connection_closed"),
     _scripted("closes within the body", answers(_OK + b"Content-Length: 1000\r\n\r\nthe beg"), "http_200"),
     _scripted("resets the connection", resets(), "connection_reset"),
     # The reset may overtake the answer.
     _scripted("resets within the body", resets(_OK + b"\r\nthe beg"), "http_200", "connection_reset"),
-    _over_tls("invalid TLS: plain text", says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "tls_failure"),
+    _over_tls("invalid TLS: plain text", says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "tls_not_spoken"),
     _over_tls("invalid TLS: garbage after ClientHello", says(_JUNK_RECORD), "tls_failure"),
-    _over_tls("expired certificate", over_tls(expired, answers(response())), "tls_failure"),
+    _over_tls("expired certificate", over_tls(expired, answers(response())), "tls_certificate_expired"),
     _over_tls(
         "certificate for another host name",
         over_tls(for_another_host, answers(response())),
-        "tls_failure",
+        "tls_certificate_other_host",
     ),
     _over_tls(
         "certificate of another authority",
         over_tls(of_another_authority, answers(response())),
-        "tls_failure",
+        "tls_certificate_issuer_not_found",
     ),
     _scripted("redirect loop", redirects_to_itself, "http_302"),
     _endless("100 Continue for ever", answers_then(b"", _CONTINUE, every=0.2), "timeout"),
     _scripted(
         "100 Continue for ever, at full speed",
         answers_then(b"", _CONTINUE * 1000, every=0),
-        "connection_failure",
+        "answer_head_too_large",
     ),
-    _scripted("invalid status line", answers(b"HTTP/1.1 fine\r\n\r\n"), "connection_failure"),
+    _scripted("invalid status line", answers(b"HTTP/1.1 fine\r\n\r\n"), "answer_malformed"),
     _scripted("HTTP/1.0", answers(b"HTTP/1.0 200 OK\r\n\r\nfine"), "http_200"),
     _scripted("junk for chunks", answers(_CHUNKED + b"junk\r\n" * 1000), "http_200"),
     _scripted("a chunk of size -1", answers_then(_CHUNKED + b"-1\r\n", _FLOOD, every=0), "http_200"),
@@ -371,9 +376,12 @@ def _make_attempt(url: str, authority: str, timeout_seconds: float, report: Conn
     """Make one attempt and report it; limits end what would otherwise take the machine with it."""
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_LIMIT_BYTES, _MEMORY_LIMIT_BYTES))
     signal.setitimer(signal.ITIMER_REAL, _killed_after(timeout_seconds))  # nobody catches its signal
-    session = guarded_session(allow_private=True, max_connections=1, resolver=lambda *_: ["127.0.0.1"])
-    session.verify = authority
-    deliver = HttpDelivery(session, timeout_seconds=timeout_seconds, allow_private=True)
+    transport = Transport(
+        allow_private=True,
+        resolver=lambda *_: ["127.0.0.1"],
+        tls=ssl.create_default_context(cafile=authority),
+    )
+    deliver = HttpDelivery(transport, timeout_seconds=timeout_seconds, allow_private=True)
     event, tenant = an_event(target_url=url), a_tenant()
     before, began = _peak_memory_bytes(), time.monotonic()
     try:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from handlers import schema
-from handlers.domain.dispatch import ATTEMPTS_USED_UP
+from handlers.domain.outcomes import Outcome
 from local.receiver import Delivery
 from tests.faults.world import BUDGET, World
 
@@ -65,7 +65,7 @@ def _faults_of_event(
     if status == schema.DELIVERED and not taken:
         yield f"{event_id} is DELIVERED, but its receiver never took it"
     # What came of an attempt that died unrecorded can only be told by the receiver.
-    if status == schema.FAILED and taken and item[schema.LAST_ERROR] != ATTEMPTS_USED_UP:
+    if status == schema.FAILED and taken and item[schema.LAST_ERROR] != Outcome.ATTEMPTS_USED_UP:
         yield f"{event_id} is FAILED, but its receiver took it"
     if len(deliveries) > budget:
         yield f"{event_id} was attempted {len(deliveries)} times, {budget} are allowed"

@@ -3,7 +3,6 @@
 import pytest
 
 from handlers.domain.targets import (
-    Target,
     TargetNotAllowedError,
     is_public,
     parse_target,
@@ -67,9 +66,13 @@ FORBIDDEN_URLS = {
     "https://user:password@receiver.example/": "credentials",
     "https://receiver.example@127.0.0.1/": "credentials",
     "https://receiver.example/#fragment": "fragment",
+    "https://receiver.example/#": "write # as %23",
     "https://receiver.example/a b": "spaces",
     "https://receiver.example\\@127.0.0.1/": "backslashes",
-    "https://bücher.example/": "outside ASCII",
+    "https://bücher.example/": "punycode, xn--",
+    "https://bücher.example:443/?q=ü": "punycode, xn--",
+    "https://receiver.example/bücher": "percent-encode",
+    "https://receiver.example/?q=ü@bücher.example": "percent-encode",
     "https://receiver.example/\r\nX-Injected: 1": "spaces",
     "https://[::1/": "malformed",
     "https://[::1]/": "not a public address",
@@ -129,11 +132,55 @@ def test_a_public_https_url_is_taken_as_it_is(url: str) -> None:
 
 
 def test_local_runs_may_use_http_any_port_and_private_addresses() -> None:
-    assert parse_target("http://127.0.0.1:8080/x", allow_private=True) == Target(
-        url="http://127.0.0.1:8080/x", host="127.0.0.1", port=8080
-    )
+    target = parse_target("http://127.0.0.1:8080/x", allow_private=True)
+
+    assert (target.origin, target.authority) == ((False, "127.0.0.1", 8080), "127.0.0.1:8080")
     assert parse_target("http://localhost", allow_private=True).port == 80
     assert parse_target("https://localhost", allow_private=True).port == 443
+
+
+@pytest.mark.parametrize(
+    ("url", "authority"),
+    [
+        ("https://receiver.example/", "receiver.example"),
+        ("https://Receiver.EXAMPLE:443/", "receiver.example"),
+        ("https://receiver.example:8443/", "receiver.example:8443"),
+        ("http://receiver.example:443/", "receiver.example:443"),
+        ("http://receiver.example:80/", "receiver.example"),
+        ("https://[2606:4700::1111]:8443/", "[2606:4700::1111]:8443"),
+    ],
+)
+def test_the_host_header_names_the_port_unless_it_is_the_schemes_own(url: str, authority: str) -> None:
+    assert parse_target(url, allow_private=True).authority == authority
+
+
+@pytest.mark.parametrize(
+    ("after_the_host", "request_target"),
+    [
+        ("", "/"),
+        ("/", "/"),
+        ("?", "/?"),
+        ("?a=1", "/?a=1"),
+        ("/?", "/?"),
+        *(
+            (as_it_stands, as_it_stands)
+            for as_it_stands in (
+                "/%7Euser/~user",
+                "/%2b+%2B",
+                "/%41A",
+                "/%2e%2e/../a/./b//c",
+                "/a;b=c,d/e:f@g!$&'()*",
+                "/?signature=a%2Fb/c&x=%E2%9c%93&&=?/@",
+                "/%zz%/",
+                '/{a}|[b]^`<c>"d"',
+            )
+        ),
+    ],
+)
+def test_path_and_query_stay_as_they_stand_to_the_byte(after_the_host: str, request_target: str) -> None:
+    url = f"https://receiver.example{after_the_host}"
+
+    assert parse_target(url, allow_private=False).request_target == request_target
 
 
 def test_local_runs_still_refuse_other_schemes_and_credentials() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from handlers.domain.dispatch import ATTEMPTS_USED_UP
+from handlers.domain.outcomes import Outcome
 from handlers.schema import ATTEMPTS, DELIVERED, FAILED, LAST_ERROR, PENDING, STATUS
 from tests.faults.life.records import BUDGET, Life
 
@@ -34,7 +34,7 @@ def failed_means_that_no_attempt_is_left(life: Life, after: dict[str, Any], *, r
 def a_success_is_not_recorded_as_a_failure(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
     """FAILED though its receiver took the last attempt: only when that answer was never heard."""
     taken_last = bool(life.of_round) and life.of_round[-1].answer == "http_200"
-    return after[STATUS] != FAILED or not taken_last or after[LAST_ERROR] == ATTEMPTS_USED_UP
+    return after[STATUS] != FAILED or not taken_last or after[LAST_ERROR] == Outcome.ATTEMPTS_USED_UP
 
 
 def nothing_fails_during_an_attempt(life: Life, after: dict[str, Any], *, reset: bool) -> bool:

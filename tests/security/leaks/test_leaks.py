@@ -10,7 +10,7 @@ import pytest
 from handlers import logs
 from handlers.domain.delivery import HttpDelivery
 from handlers.domain.tenants import new_api_key, new_webhook_secret
-from handlers.domain.transport import guarded_session
+from handlers.domain.transport import Transport
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import answers, receiver, response
 from tests.security.leaks.marks import WEBHOOK_SECRET_PREFIX, Mark, Traces, leaks
@@ -48,8 +48,7 @@ def test_what_the_http_library_complains_of_is_not_logged_since_it_names_the_url
     # As on Lambda, whose runtime puts a handler of its own on the root logger; the emulator has none.
     logging.getLogger("urllib3").setLevel(logging.NOTSET)
     logs.configure()
-    session = guarded_session(allow_private=True, max_connections=1)
-    deliver = HttpDelivery(session, timeout_seconds=10, allow_private=True)
+    deliver = HttpDelivery(Transport(allow_private=True), timeout_seconds=10, allow_private=True)
 
     with receiver(answers(response("200 OK", b"", "a line that is no header"))) as odd:
         result = deliver(an_event(target_url=f"{odd.url}?token=of-the-tenant"), a_tenant())

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from handlers.domain.deadline import Deadline
-from handlers.domain.delivery import TARGET_NOT_ALLOWED, HttpDelivery
+from handlers.domain.delivery import HttpDelivery
+from handlers.domain.outcomes import Outcome, UndeliveredError
 from handlers.domain.targets import Resolve, TargetNotAllowedError, parse_target, resolve
-from handlers.domain.transport import OpenSocket, guarded_session
+from handlers.domain.transport import OpenSocket, Transport
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Script, answers, receiver, response
 from tests.security.part import Part
@@ -35,7 +36,7 @@ def faults_of(vector: Vector) -> Iterator[str]:
     outcomes, contacted = delivered(vector)
     if set(contacted) != set(vector.contacts):
         yield f"a delivery connected to {contacted}"
-    if TARGET_NOT_ALLOWED not in outcomes:
+    if Outcome.TARGET_NOT_ALLOWED not in outcomes:
         yield f"a delivery ended as {outcomes}"
     if set(contacted := connected_without_a_check_of_the_url(vector)) - set(vector.contacts):
         yield f"without the check of its URL, a delivery connected to {contacted}"
@@ -52,27 +53,27 @@ def refused_when_set(url: str) -> bool:
 
 def delivered(vector: Vector) -> tuple[list[str], list[str]]:
     """Deliver as often as the name has answers; gives the outcomes, and the addresses connected to."""
-    session = guarded_session(allow_private=False, max_connections=1, resolver=_resolver(vector))
-    deliver = HttpDelivery(session, timeout_seconds=SECONDS, allow_private=False)
+    transport = Transport(allow_private=False, resolver=_resolver(vector))
+    deliver = HttpDelivery(transport, timeout_seconds=SECONDS, allow_private=False)
     with watched_connections() as watch:
         results = [deliver(an_event(target_url=vector.url), a_tenant()) for _ in vector.answers or [()]]
     return [result.attempt.outcome for result in results], watch.addresses
 
 
 def connected_without_a_check_of_the_url(vector: Vector) -> list[str]:
-    """The addresses connected to by the session alone, as if nobody had looked at the URL."""
-    session = guarded_session(allow_private=False, max_connections=1, resolver=_resolver(vector))
+    """The addresses connected to by the transport alone, as if nobody had looked at the URL."""
+    transport = Transport(allow_private=False, resolver=_resolver(vector))
     with watched_connections() as watch:
         for _ in vector.answers or [()]:
-            _post(session, vector.url)
+            _post(transport, vector.url)
     return watch.addresses
 
 
-def _post(session: object, url: str) -> None:
+def _post(transport: Transport, url: str) -> None:
     try:
-        with Deadline(SECONDS):
-            session.post(url, data=b"{}", timeout=SECONDS)
-    except (TargetNotAllowedError, OSError, ValueError):
+        target = parse_target(url, allow_private=True)
+        transport.post(target, headers={}, body=b"{}", deadline=Deadline.after(SECONDS))
+    except (TargetNotAllowedError, UndeliveredError):
         return  # refused by one or the other: where it connected to is what is looked at
     raise AssertionError(f"{url!r} was answered")
 
@@ -131,8 +132,7 @@ def faults_of_lure(lure: Lure) -> Iterator[str]:
     with receiver(answers(response())) as inside:
         header = lure.header.format(inside=inside.port)
         with receiver(_answering(lure.status, header)) as outside:
-            session = guarded_session(allow_private=True, max_connections=1)
-            deliver = HttpDelivery(session, timeout_seconds=SECONDS, allow_private=True)
+            deliver = HttpDelivery(Transport(allow_private=True), timeout_seconds=SECONDS, allow_private=True)
             with watched_connections(let_through={outside.port}) as watch:
                 result = deliver(an_event(target_url=outside.url), a_tenant())
     if watch.addresses != ["127.0.0.1"] or inside.connections:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.domain.delivery import TARGET_NOT_ALLOWED, HttpDelivery
+from handlers.domain.delivery import HttpDelivery
+from handlers.domain.outcomes import Outcome
 from handlers.domain.targets import is_public
-from handlers.domain.transport import guarded_session
+from handlers.domain.transport import Transport
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Receiver, receiver
 from tests.security.targets.attacks import LURES, SECONDS, Lure, detour_to, faults_of, faults_of_lure
@@ -50,20 +51,19 @@ def test_a_connection_that_is_led_to_this_machine_is_closed_before_a_byte_is_sen
             received.put(stream.read())
 
     with receiver(until_the_end) as inside:
-        session = guarded_session(
+        transport = Transport(
             allow_private=False,
-            max_connections=1,
             resolver=lambda host, port: [PUBLIC],
             open_socket=detour_to(inside.port),
         )
-        deliver = HttpDelivery(session, timeout_seconds=SECONDS, allow_private=False)
+        deliver = HttpDelivery(transport, timeout_seconds=SECONDS, allow_private=False)
         with watched_connections(let_through={inside.port}) as watch:
             result = deliver(an_event(target_url="https://receiver.example/"), a_tenant())
         # The end comes of itself: the receiver is still there.
         all_of_it = received.get(timeout=SECONDS)
 
     assert watch.addresses == ["127.0.0.1"]
-    assert result.attempt.outcome == TARGET_NOT_ALLOWED
+    assert result.attempt.outcome == Outcome.TARGET_NOT_ALLOWED
     assert all_of_it == b""
 
 

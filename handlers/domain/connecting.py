@@ -1,0 +1,167 @@
+"""Connections to receivers that are not trusted: to vetted addresses only, none of which can hold up another.
+
+Nothing is taken from the environment: there is no proxy, and no certificate but those of the context.
+"""
+
+import errno
+import selectors
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain, zip_longest
+
+from handlers.domain.deadline import Deadline
+from handlers.domain.lookups import Lookups
+from handlers.domain.outcomes import Outcome, UndeliveredError, outcome_of
+from handlers.domain.targets import Target, is_address, vetted_addresses
+
+NEXT_ADDRESS_SECONDS = 0.25
+"""How long an address has to answer before the next one is tried beside it (RFC 8305, section 8)."""
+MAX_ADDRESSES = 8
+"""Tried of one host: what a name is made to resolve to must not become a scan of the network."""
+
+OpenSocket = Callable[[socket.AddressFamily, socket.SocketKind], socket.socket]
+Vet = Callable[[Sequence[str]], Sequence[str]]
+
+# What tells of this machine rather than of the receiver: a function on Lambda has no IPv6, for example.
+_NO_WAY_THERE = frozenset({errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
+
+
+class Connector:
+    """Opens connections to targets."""
+
+    def __init__(
+        self, *, allow_private: bool, lookups: Lookups, tls: ssl.SSLContext, open_socket: OpenSocket
+    ) -> None:
+        """Connect by these.
+
+        Args:
+            allow_private: whether addresses that are not public may be contacted: for local runs only.
+            lookups: looks host names up.
+            tls: verifies the receiver's certificate and host name.
+            open_socket: makes the sockets that are connected.
+        """
+        self._allow_private = allow_private
+        self._lookups = lookups
+        self._tls = tls
+        self._open_socket = open_socket
+
+    def connect(self, target: Target, deadline: Deadline) -> socket.socket:
+        """A connection to the target, encrypted where its URL says so.
+
+        Raises:
+            TargetNotAllowedError: the host has an address that is not public, or the connection leads to one.
+            UndeliveredError: there is no connection to be had.
+        """
+        vet = partial(vetted_addresses, target.host, allow_private=self._allow_private)
+        try:
+            addresses = vet(self._addresses(target, deadline))
+        except OSError as error:
+            raise UndeliveredError(outcome_of(error, timed_out=Outcome.DNS_TIMEOUT)) from error
+        if not addresses:
+            raise UndeliveredError(Outcome.DNS_NOT_FOUND)
+        race = _Race(target.port, vet, self._open_socket, deadline)
+        try:
+            connection = race.run(_families_in_turn(addresses)[:MAX_ADDRESSES])
+        except OSError as error:
+            raise UndeliveredError(outcome_of(error, timed_out=Outcome.CONNECTION_TIMEOUT)) from error
+        return self._encrypted(connection, target, deadline) if target.is_https else connection
+
+    def _addresses(self, target: Target, deadline: Deadline) -> Sequence[str]:
+        if is_address(target.host):
+            return [target.host]
+        return self._lookups.addresses(target.host, target.port, deadline)
+
+    def _encrypted(self, connection: socket.socket, target: Target, deadline: Deadline) -> socket.socket:
+        try:
+            connection.settimeout(deadline.remaining())
+            return self._tls.wrap_socket(connection, server_hostname=target.host)
+        except OSError as error:
+            connection.close()
+            raise UndeliveredError(outcome_of(error, timed_out=Outcome.TLS_TIMEOUT)) from error
+
+
+class _Race:
+    """Connects to the first address that answers, beginning with the next one when the last takes long."""
+
+    def __init__(self, port: int, vet: Vet, open_socket: OpenSocket, deadline: Deadline) -> None:
+        self._port = port
+        self._vet = vet
+        self._open_socket = open_socket
+        self._deadline = deadline
+        self._running: set[socket.socket] = set()
+        self._failures: list[OSError] = []
+
+    def run(self, addresses: Sequence[str]) -> socket.socket:
+        """The connected socket, once its peer is known to be allowed.
+
+        Raises:
+            TargetNotAllowedError: the connected peer is not allowed, whatever address was asked for.
+            OSError: none did answer; the error is that of the first of them that tells of the receiver.
+        """
+        waiting = deque(addresses)
+        try:
+            with selectors.DefaultSelector() as selector:
+                while waiting or self._running:
+                    if waiting:
+                        self._start(waiting.popleft(), selector)
+                    if (winner := self._first_of(selector, alone=not waiting)) is not None:
+                        self._vet([winner.getpeername()[0]])
+                        self._running.remove(winner)
+                        return winner
+        finally:
+            for loser in self._running:
+                loser.close()
+        raise next((each for each in self._failures if each.errno not in _NO_WAY_THERE), self._failures[0])
+
+    def _start(self, address: str, selector: selectors.BaseSelector) -> None:
+        try:
+            connection = self._open_socket(_family(address), socket.SOCK_STREAM)
+        except OSError as error:
+            self._failures.append(error)
+            return
+        self._running.add(connection)
+        try:
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.connect((address, self._port))
+        except BlockingIOError:
+            pass  # under way
+        except OSError as error:
+            self._fail(connection, error)
+            return
+        selector.register(connection, selectors.EVENT_WRITE)
+
+    def _first_of(self, selector: selectors.BaseSelector, *, alone: bool) -> socket.socket | None:
+        """The first connection that stands; None once another address is to be tried, or none is left."""
+        left = self._deadline.remaining()
+        ready = selector.select(left if alone else min(left, NEXT_ADDRESS_SECONDS)) if self._running else ()
+        for key, _ in ready:
+            connection = key.fileobj
+            if not isinstance(connection, socket.socket):
+                raise TypeError(f"{connection!r} is not what was registered")
+            if not (code := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                return connection
+            selector.unregister(connection)
+            self._fail(connection, OSError(code, "the connection was not made"))
+        return None
+
+    def _fail(self, connection: socket.socket, error: OSError) -> None:
+        self._running.discard(connection)
+        connection.close()
+        self._failures.append(error)
+
+
+def _family(address: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def _families_in_turn(addresses: Sequence[str]) -> list[str]:
+    """The addresses in the resolver's order, but one of each family in turn (RFC 8305, section 4)."""
+    first = _family(addresses[0])
+    same = [address for address in addresses if _family(address) == first]
+    other = [address for address in addresses if _family(address) != first]
+    pairs = chain.from_iterable(zip_longest(same, other))
+    return [address for address in pairs if address is not None]
