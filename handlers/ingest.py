@@ -17,9 +17,10 @@ from handlers.domain import problems
 from handlers.domain.authentication import Authenticator
 from handlers.domain.event_store import EventStore
 from handlers.domain.idempotency import IdempotencyStore, idempotent_request
-from handlers.domain.intake import Intake, parse_submission
+from handlers.domain.intake import Intake
 from handlers.domain.problems import Problem
 from handlers.domain.queue import Queue
+from handlers.domain.submission import parse_submission, require_json
 from handlers.domain.tenants import TenantStore
 from handlers.domain.timestamps import Clock, to_iso, utc_now
 from handlers.environment import IngestEnvironment
@@ -90,7 +91,7 @@ def _accept(event: dict[str, Any], service: Service) -> dict[str, Any]:
         authorization=headers.get("authorization"), x_api_key=headers.get("x-api-key")
     )
     structlog.contextvars.bind_contextvars(tenant_id=holder.tenant_id)
-    _require_json(headers)
+    require_json(content_type=headers.get("content-type"), content_encoding=headers.get("content-encoding"))
     body = _body(event)
     submission = parse_submission(body)
     request = idempotent_request(headers.get("idempotency-key"), body)
@@ -107,12 +108,6 @@ def _accept(event: dict[str, Any], service: Service) -> dict[str, Any]:
         },
         {"Content-Type": "application/json"} | ({"Idempotent-Replayed": "true"} if replayed else {}),
     )
-
-
-def _require_json(headers: Mapping[str, str]) -> None:
-    content_type = headers.get("content-type")
-    if content_type is None or content_type.partition(";")[0].strip(" \t").lower() != "application/json":
-        raise problems.unsupported_media_type(content_type)
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

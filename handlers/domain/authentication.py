@@ -37,10 +37,12 @@ class Authenticator:
                 it, 403 when it is disabled.
             botocore.exceptions.ClientError, BotoCoreError: the key could not be looked up.
         """
-        keys = {key for key in (_bearer_token(authorization), x_api_key) if key is not None}
+        keys = {key for key in (_bearer_token(authorization), x_api_key) if key}
         if len(keys) > 1:
             raise problems.ambiguous_api_key()
-        holder = self._find(_encodable(keys.pop())) if keys else None
+        is_presented = authorization is not None or x_api_key is not None
+        # A header that carries no key is looked up as well: see `_find`.
+        holder = self._find(_encodable(next(iter(keys), ""))) if is_presented else None
         if holder is None:
             raise problems.unauthorized()
         if holder.disabled:
@@ -59,11 +61,12 @@ class Authenticator:
 
 
 def _bearer_token(authorization: str | None) -> str | None:
-    """The token of `Bearer TOKEN` (RFC 6750; the scheme's case does not matter, RFC 9110)."""
-    if authorization is None:
-        return None
-    scheme, _, token = authorization.strip().partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
+    """The token of `Bearer TOKEN` (RFC 6750; the scheme's case does not matter, RFC 9110).
+
+    Other schemes are somebody else's: a proxy's, or a library's that sends what it finds in a `.netrc`.
+    """
+    scheme, _, token = (authorization or "").strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _encodable(api_key: str) -> str:

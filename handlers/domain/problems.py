@@ -166,6 +166,28 @@ def unsupported_media_type(content_type: str | None) -> Problem:
     )
 
 
+def unsupported_charset(charset: str) -> Problem:
+    """415: the body is declared as JSON, but not in UTF-8 (RFC 8259, section 8.1)."""
+    return Problem(
+        status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        type="unsupported-media-type",
+        title="Unsupported charset",
+        detail=f"The Content-Type declares the charset {shown(charset)}. Send the body in UTF-8.",
+        headers={"Accept": "application/json"},
+    )
+
+
+def unsupported_content_encoding(content_encoding: str) -> Problem:
+    """415: the body is compressed (RFC 9110, section 12.5.3, on what the answer says)."""
+    return Problem(
+        status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        type="unsupported-content-encoding",
+        title="Unsupported content encoding",
+        detail=f"The Content-Encoding is '{shown(content_encoding)}'. Send the body as it is, without one.",
+        headers={"Accept-Encoding": "identity"},
+    )
+
+
 def unavailable() -> Problem:
     """503: the event could not be stored or queued; sending it again is right."""
     return Problem(

@@ -18,7 +18,7 @@ def _an_event(world: World, created_at: datetime) -> Event:
         tenant_id=world.tenant.tenant_id,
         target_url=world.receiver.url,
         type_=TYPE,
-        data={},
+        data=b"{}",
         now=created_at,
     )
 

@@ -49,7 +49,13 @@ def an_event(**changes: Any) -> Event:
         "data": {"orderId": 42},
         "now": NOON,
     }
-    return new_event(**(fields | changes))
+    fields |= changes
+    return new_event(**fields | {"data": as_sent(fields["data"])})
+
+
+def as_sent(data: Any) -> bytes:
+    """The bytes of `data` as a producer's library would write them."""
+    return data if isinstance(data, bytes) else json.dumps(data, ensure_ascii=False).encode()
 
 
 def a_tenant(**changes: Any) -> Tenant:

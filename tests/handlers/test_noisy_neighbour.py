@@ -15,11 +15,12 @@ from handlers.domain.delivery import Result
 from handlers.domain.dispatch import Dispatcher
 from handlers.domain.event_store import EventStore
 from handlers.domain.events import Attempt, Event
-from handlers.domain.intake import Intake, Submission
+from handlers.domain.intake import Intake
 from handlers.domain.queue import Queue
 from handlers.domain.reconciler import Reconciler
 from handlers.domain.requeue import Requeuer, RequeueRequest
 from handlers.domain.retry import RetrySchedule
+from handlers.domain.submission import Submission
 from handlers.domain.tenants import ApiKeyHolder, Tenant
 from handlers.worker import MAX_BATCH_SIZE
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws
@@ -191,7 +192,7 @@ def from_ingest(aws: Aws, queue: Queue) -> None:
     )
     for tenant_id in TENANTS:
         holder = ApiKeyHolder(tenant_id=tenant_id, target_url=TARGET_URL, state=schema.ACTIVE)
-        intake.accept(holder, Submission(type="order.created", data={}))
+        intake.accept(holder, Submission(type="order.created", data=b"{}"))
 
 
 def from_requeue(aws: Aws, queue: Queue) -> None:

@@ -35,6 +35,8 @@ def edge_cases() -> Iterator[dict[str, Any]]:
         yield a_request(body=base64.b64encode(USED_BODY.encode()).decode() + excess, encoded=True)
     for content_type in (*odd.JSON_TYPES, *odd.OTHER_TYPES):
         yield a_request({"x-api-key": API_KEY, "content-type": content_type})
+    for coding in odd.CODINGS:
+        yield a_request({"x-api-key": API_KEY, "content-encoding": coding})
     for method in odd.METHODS:
         yield a_request(method=method)
     for path in odd.PATHS:

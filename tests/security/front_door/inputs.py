@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from handlers.domain.intake import MAX_BODY_BYTES
+from handlers.domain.submission import MAX_BODY_BYTES
 from handlers.ingest import EVENTS_PATH
 from tests.security.front_door import oddities as odd
 from tests.security.front_door.world import API_KEY, DISABLED_KEY, USED_BODY, USED_KEY
@@ -175,6 +175,7 @@ def _authentications(draw: DrawFn) -> dict[str, str]:
 
 
 _content_types, _other_types = st.sampled_from(odd.JSON_TYPES), st.sampled_from(odd.OTHER_TYPES) | _texts
+_codings = st.sampled_from(odd.CODINGS) | _texts
 _idempotency_keys = st.just(USED_KEY) | st.text(st.characters(codec="ascii"), max_size=40) | _texts
 _other_headers = st.sampled_from(odd.OTHER_HEADERS) | _any_texts
 
@@ -187,6 +188,8 @@ def _headers(draw: DrawFn) -> dict[str, str]:
         made["content-type"] = _usually(draw, _content_types, _other_types, but_once_in=12)
     if draw(_once_in(3)):
         made["idempotency-key"] = draw(_idempotency_keys)
+    if draw(_once_in(20)):
+        made["content-encoding"] = draw(_codings)
     if draw(_once_in(12)):
         made[draw(_other_headers)] = draw(_texts)
         name = draw(st.sampled_from(sorted(made)))

@@ -129,10 +129,11 @@ JSON_TYPES = (
     "Application/JSON",
     "application/json; charset=utf-8",
     "application/json;a;;=",
-    "application/json; charset=utf-16",
     "application/json ;q=0",
 )
 OTHER_TYPES = (
+    "application/json; charset=utf-16",
+    'application/json; charset="latin-1"',
     "text/plain",
     "application/jsonp",
     "application/problem+json",
@@ -143,5 +144,6 @@ OTHER_TYPES = (
     "application/json/",
     "multipart/form-data; boundary=application/json",
 )
+CODINGS = ("", "identity", "gzip", "GZIP, identity", "br;q=1", "\x00", ",")
 OTHER_HEADERS = ("host", "content-length", "transfer-encoding", "x-forwarded-for", "cookie", "expect")
 NO_BASE64 = ("=", "\n", "é", "%%", "\ud800", "A", "====")

@@ -38,6 +38,7 @@ SEEDS: tuple[bytes, ...] = (
     b"x-api-key: whk_another\n\n" + _EVENT,
     b"content-type: application/json; charset=utf-16\n\n" + _EVENT,
     b"content-type: text/plain\n\n" + _EVENT,
+    b"content-encoding: gzip\n\n" + _EVENT,
     b"content-type\n\n" + _EVENT,
     b":path: /v1/events/\n\n" + _EVENT,
     b":method: GET\n\n",

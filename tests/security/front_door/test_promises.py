@@ -112,7 +112,8 @@ OUTCOMES: Mapping[str, list[Outcome]] = {
         replace(REFUSED, queued=["evt_another"]),
     ],
     "what is stored is what was sent": [
-        stored(b'"x":[', b'"y":['),
+        stored(b'"x": [', b'"y": ['),
+        stored(b'"x": [', b'"x":['),
         stored(b"[1,", b"[1.0,"),
         stored(b"[1,", b"[true,"),
         stored(b"-0.0", b"0.0"),
