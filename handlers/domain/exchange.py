@@ -65,7 +65,6 @@ class Exchange:
         self._cut_status: int | None = None
         self._beginning = b""
         self._body_bytes = 0
-        self._is_whole = False
 
     @property
     def began(self) -> bool:
@@ -84,8 +83,7 @@ class Exchange:
         The answer has come to its exact end, nothing has come after it, and its length was told in one way.
         """
         return (
-            self._is_whole
-            and self._wire.our_state is h11.DONE
+            self._wire.our_state is h11.DONE
             and self._wire.their_state is h11.DONE
             and self._wire.trailing_data == (b"", False)
             and self._final is not None
@@ -116,7 +114,7 @@ class Exchange:
             elif isinstance(event, h11.Data):
                 self._take(event.data)
             elif isinstance(event, h11.EndOfMessage):
-                self.over = self._is_whole = True
+                self.over = True
             else:
                 self._bound_head(len(self._unparsed))
                 return

@@ -71,7 +71,7 @@ def outcome_of(error: OSError, *, timed_out: Outcome) -> Outcome:
     if isinstance(error, ssl.SSLEOFError):
         return Outcome.CONNECTION_CLOSED
     if isinstance(error, ssl.SSLError):
-        return _by_reason(error.reason or "")
+        return _by_reason(getattr(error, "reason", None) or "")  # one that Python itself raises has none
     if isinstance(error, socket.gaierror):
         return Outcome.DNS_NOT_FOUND if error.errno in _NO_SUCH_NAME else Outcome.DNS_FAILURE
     if isinstance(error, TimeoutError):

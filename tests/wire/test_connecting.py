@@ -1,0 +1,243 @@
+"""No address and no name server of one receiver holds up a delivery that another one would take."""
+
+import errno
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event as Signal
+from threading import active_count
+
+import pytest
+
+from handlers.domain.deadline import Deadline
+from handlers.domain.delivery import HttpDelivery
+from handlers.domain.lookups import Lookups
+from handlers.domain.transport import Transport
+from tests.faults.hostile import never_accepts
+from tests.handlers.factories import a_tenant, an_event
+from tests.handlers.receivers import answers, receiver, response
+from tests.wire.scripted import TLS
+
+NO_HURRY = 10.0
+IMPATIENT = 0.6
+
+
+class WithoutIpv6(socket.socket):
+    """What a function on Lambda has outside a VPC."""
+
+    def __init__(self, family: int = -1, kind: int = -1) -> None:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        super().__init__(family, kind)
+
+
+class Counting:
+    """Opens sockets, and remembers them."""
+
+    def __init__(self) -> None:
+        self.opened: list[socket.socket] = []
+
+    def __call__(self, family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
+        self.opened.append(socket.socket(family, kind))
+        return self.opened[-1]
+
+
+def outcome(
+    port: int, addresses: Sequence[str], *, timeout: float = NO_HURRY, open_socket=socket.socket
+) -> str:
+    transport = Transport(allow_private=True, resolver=lambda *_: addresses, open_socket=open_socket, tls=TLS)
+    deliver = HttpDelivery(transport, timeout_seconds=timeout, allow_private=True)
+    told = deliver(an_event(target_url=f"http://shop.example:{port}/"), a_tenant()).attempt.outcome
+    transport.close()
+    return told
+
+
+def a_free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_behind_an_address_that_swallows_packets_the_next_one_is_tried_and_the_loser_is_closed() -> None:
+    sockets = Counting()
+    with never_accepts() as black_hole, socket.socket() as healthy:
+        # The same port of another address of this machine.
+        healthy.bind(("127.0.0.2", black_hole.port))
+        healthy.listen()
+        with ThreadPoolExecutor(1) as aside:
+            serving = aside.submit(serve_once, healthy)
+            told = outcome(black_hole.port, ["127.0.0.1", "127.0.0.2"], open_socket=sockets)
+            serving.result()
+
+    assert told == "http_200"
+    assert [each.fileno() for each in sockets.opened] == [-1, -1]
+
+
+def serve_once(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        received = b""
+        while b"}" not in received.partition(b"\r\n\r\n")[2]:
+            received += connection.recv(65536)
+        connection.sendall(response())
+
+
+def test_where_there_is_no_ipv6_an_ipv4_address_is_used() -> None:
+    with receiver(answers(response())) as running:
+        told = outcome(running.port, ["2606:4700::1111", "127.0.0.1"], open_socket=WithoutIpv6)
+
+    assert told == "http_200"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "right"),
+    [
+        (["127.0.0.1"], "connection_refused"),
+        (["2606:4700::1111"], "connection_unreachable"),
+        (["2606:4700::1111", "127.0.0.1"], "connection_refused"),
+        (["127.0.0.1", "2606:4700::1111"], "connection_refused"),
+        ([], "dns_not_found"),
+    ],
+)
+def test_what_is_told_is_what_the_receiver_did_and_not_what_is_missing_here(
+    addresses: list[str], right: str
+) -> None:
+    assert outcome(a_free_port(), addresses, open_socket=WithoutIpv6) == right
+
+
+def test_families_take_turns_and_no_more_than_eight_addresses_are_tried() -> None:
+    tried: list[str] = []
+
+    class Refusing(socket.socket):
+        def connect(self, address: tuple[str, int]) -> None:
+            tried.append(address[0])
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+    ipv4, ipv6 = [f"127.0.0.{n}" for n in range(1, 100)], ["::1", "::2"]
+
+    assert outcome(80, [*ipv4, *ipv6], open_socket=Refusing) == "connection_refused"
+    assert tried == [
+        "127.0.0.1",
+        "::1",
+        "127.0.0.2",
+        "::2",
+        "127.0.0.3",
+        "127.0.0.4",
+        "127.0.0.5",
+        "127.0.0.6",
+    ]
+
+
+class NameServers:
+    """Name servers of which those of some hosts hang until they are told to go on."""
+
+    def __init__(self, *hanging: str) -> None:
+        self._hanging = hanging
+        self.go_on, self.was_asked = Signal(), Signal()
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, _port: int) -> Sequence[str]:
+        self.asked.append(host)
+        self.was_asked.set()
+        if host.endswith(self._hanging):
+            self.go_on.wait(NO_HURRY)
+        return ["127.0.0.1"]
+
+
+def test_a_tenants_hanging_name_server_fails_nobody_elses_deliveries() -> None:
+    names = NameServers("hanging.example")
+    healthy, hung = [], []
+    with receiver(answers_for_ever) as running, ThreadPoolExecutor(10) as threads:
+        transport = Transport(allow_private=True, resolver=names, tls=TLS)
+        deliver = HttpDelivery(transport, timeout_seconds=IMPATIENT, allow_private=True)
+
+        def outcome_at(host: str) -> str:
+            url = f"http://{host}:{running.port}/hooks"
+            return deliver(an_event(target_url=url), a_tenant()).attempt.outcome
+
+        for _ in range(3):
+            hung += [threads.submit(outcome_at, "hanging.example") for _ in range(25)]
+            healthy += [threads.submit(outcome_at, f"shop{n}.example") for n in range(5)]
+        outcomes = [each.result() for each in healthy]
+        assert {each.result() for each in hung} == {"dns_timeout"}
+        names.go_on.set()
+
+    assert outcomes == ["http_200"] * 15
+    assert names.asked.count("hanging.example") == 1
+
+
+def answers_for_ever(connection: socket.socket, running: object) -> None:
+    answers(*[response()] * 100)(connection, running)
+
+
+def addresses(lookups: Lookups, host: str, seconds: float = 0.15) -> Sequence[str]:
+    return lookups.addresses(host, 443, Deadline.after(seconds))
+
+
+def test_a_lookup_has_a_limit_of_its_own_well_below_the_attempts() -> None:
+    names = NameServers("hanging.example")
+    deadline = Deadline.after(IMPATIENT)
+
+    with pytest.raises(TimeoutError):
+        Lookups(names).addresses("hanging.example", 443, deadline)
+    names.go_on.set()
+
+    assert deadline.remaining() > 0
+
+
+def test_whoever_comes_while_a_given_up_lookup_hangs_does_not_wait_and_asks_nobody() -> None:
+    names = NameServers("hanging.example")
+    now = 0.0
+    lookups = Lookups(names, clock=lambda: now)
+    with pytest.raises(TimeoutError):
+        addresses(lookups, "hanging.example")
+
+    now = 5.0
+    with pytest.raises(TimeoutError):
+        addresses(lookups, "hanging.example", seconds=NO_HURRY)
+    names.go_on.set()
+
+    assert names.asked == ["hanging.example"]
+
+
+def test_a_name_is_looked_up_again_once_its_lookup_has_ended() -> None:
+    names = NameServers()
+    lookups = Lookups(names)
+
+    assert [addresses(lookups, "shop.example", NO_HURRY) for _ in range(2)] == [["127.0.0.1"]] * 2
+    assert names.asked == ["shop.example"] * 2
+
+
+def test_those_who_want_the_same_name_at_once_share_one_lookup() -> None:
+    names = NameServers("slow.example")
+    lookups = Lookups(names)
+    with ThreadPoolExecutor(5) as threads:
+        waiting = [threads.submit(addresses, lookups, "slow.example", NO_HURRY) for _ in range(5)]
+        names.was_asked.wait(NO_HURRY)
+        names.go_on.set()
+
+        assert [each.result() for each in waiting] == [["127.0.0.1"]] * 5
+
+
+def test_lookups_that_hang_are_bounded_and_give_their_places_back() -> None:
+    names = NameServers("hanging.example")
+    lookups = Lookups(names, most=3)
+    before = active_count()
+    for n in range(6):
+        with pytest.raises(TimeoutError):
+            addresses(lookups, f"{n}.hanging.example", seconds=0.03)
+    assert active_count() <= before + 3
+    assert len(names.asked) == 3
+
+    names.go_on.set()
+    assert addresses(lookups, "shop.example", NO_HURRY) == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    "error", [socket.gaierror(socket.EAI_AGAIN, "later"), RuntimeError("a fault of ours")]
+)
+def test_what_a_lookup_raises_is_raised_where_it_is_waited_for(error: Exception) -> None:
+    def failing(_host: str, _port: int) -> Sequence[str]:
+        raise error
+
+    with pytest.raises(type(error)):
+        addresses(Lookups(failing), "shop.example", NO_HURRY)
