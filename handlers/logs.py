@@ -9,8 +9,6 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 def configure() -> None:
     """Log JSON with a level, a UTC timestamp and the keys bound to the invocation."""
-    # Its warnings carry target URLs, and some receivers keep a token in theirs.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -8,7 +8,8 @@ from typing import Any
 from handlers import aws, logs
 from handlers.domain.event_store import EventStore
 from handlers.domain.queue import Queue
-from handlers.domain.requeue import Requeuer, RequeueRequest
+from handlers.domain.requeue import Requeuer
+from handlers.domain.requeue_request import RequeueRequest
 from handlers.domain.tenants import TenantStore
 from handlers.domain.timestamps import Clock, utc_now
 from handlers.environment import RequeueEnvironment
@@ -25,7 +26,8 @@ def handler(event: dict[str, Any] | None, context: Any) -> dict[str, Any]:
     """Requeue what the input asks for and report.
 
     Raises:
-        RequeueInputError: the input is wrong; Lambda hands the message to the caller.
+        RequeueInputError: the input is wrong, or names a tenant that is not there; Lambda hands the message
+            to the caller.
     """
     logs.begin(context)
     return respond(event, context, wired_requeuer())

@@ -6,96 +6,58 @@ it had none, the reconciler does.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
 
 from handlers import schema
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event, EventKey
+from handlers.domain.event_store import EventStore, FoundEvents
+from handlers.domain.events import EVENT_ID_PREFIX, Event, EventKey
 from handlers.domain.queue import MalformedMessageError, Message, Queue
-from handlers.domain.tenants import TenantStore
+from handlers.domain.requeue_request import RequeueInputError, RequeueRequest
+from handlers.domain.tenants import API_KEY_PREFIX, TenantStore
 
 MAX_EVENT_IDS_SHOWN = 100
+_READ_BATCH = 100  # what `EventStore.read` takes at once
+_SECRET_PREFIXES = (API_KEY_PREFIX, "whsec_")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 
-class RequeueInputError(ValueError):
-    """An input that is not of the contract's shape; the message names each field."""
+class Reason(StrEnum):
+    """Why an event that was asked for was not sent again."""
 
-
-def _iso_text(value: object) -> object:
-    """Times are text: pydantic would take a bare number for epoch seconds."""
-    if not isinstance(value, str):
-        example = "2026-11-23T10:00:00Z"
-        raise ValueError(f"must be an ISO 8601 time with its zone, for example {example}")  # noqa: TRY004 - pydantic's way
-    return value
-
-
-_Moment = Annotated[AwareDatetime, BeforeValidator(_iso_text)]
-
-
-class RequeueRequest(BaseModel):
-    """Which failed events to send again, and how: everything that failed, unless it is narrowed down."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, strict=True, hide_input_in_errors=True
-    )
-
-    tenant_id: str | None = None
-    event_ids: list[str] | None = None
-    since: _Moment | None = Field(default=None, strict=False)
-    until: _Moment | None = Field(default=None, strict=False)
-    limit: Annotated[int, Field(ge=1)] | None = None
-    rate_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    dry_run: bool = False
-
-    @classmethod
-    def parse(cls, payload: Any) -> "RequeueRequest":
-        """Read the input of the requeue function.
-
-        Raises:
-            RequeueInputError: naming each field that is unknown or wrong, and what would be right.
-        """
-        try:
-            return cls.model_validate(payload)
-        except ValidationError as error:
-            faults = "; ".join(map(_told, error.errors()))
-            raise RequeueInputError(f"the requeue input was refused, nothing was sent: {faults}") from error
-
-    def matches(self, key: EventKey, created_at: datetime) -> bool:
-        """Whether an event is among those asked for; `since` is inclusive, `until` exclusive."""
-        return (
-            (self.tenant_id is None or key.tenant_id == self.tenant_id)
-            and (self.event_ids is None or key.event_id in self.event_ids)
-            and (self.since is None or created_at >= self.since)
-            and (self.until is None or created_at < self.until)
-        )
-
-
-def _told(fault: ErrorDetails) -> str:
-    told = f"{'.'.join(map(str, fault['loc'])) or 'input'}: {fault['msg']}"
-    # This is logged, and text that was given in the wrong place may be anything: perhaps a key.
-    return f"{told} (got {fault['input']!r})" if isinstance(fault["input"], int | float) else told
+    UNKNOWN = "unknown"
+    """There is no such event of that tenant, or it has expired."""
+    DELIVERED = "delivered"
+    WAITING = "waiting"
+    """It is PENDING: it waits for an attempt already."""
+    NOT_FAILED = "not_failed"
+    """DELIVERED, PENDING or unknown. Which of them, only the table tells, and its key needs the tenant."""
+    OUT_OF_RANGE = "out_of_range"
+    """It was not created between `since` and `until`."""
+    NOT_REACHED = "not_reached"
+    """The limit or the time ran out, or DynamoDB did not answer for it: the next run may reach it."""
+    TENANT_NOT_FOUND = "tenant_not_found"
+    """Its tenant is gone: nobody says where to send it."""
 
 
 @dataclass(kw_only=True)
 class RequeueReport:
-    """What a run did.
+    """What a run did, and what it did not.
 
     Attributes:
         requeued: events sent again, or that would be in a dry run.
-        skipped: events and messages that were looked at and left: delivered, gone, malformed, or their
-            tenant is gone.
+        skipped: failed events and messages of the dead-letter queue that were looked at and left: delivered,
+            gone, malformed, or their tenant is gone.
         remaining: failed events that were asked for and not reached, by the limit or the time.
+        event_ids: the first of those that were requeued.
+        left: why events that were named in the request were not requeued, by their ids.
     """
 
     dry_run: bool
@@ -103,6 +65,7 @@ class RequeueReport:
     skipped: int = 0
     remaining: int = 0
     event_ids: list[str] = field(default_factory=list[str])
+    left: dict[str, Reason] = field(default_factory=dict[str, Reason])
 
     def count(self, key: EventKey) -> None:
         """One more event was requeued."""
@@ -111,14 +74,28 @@ class RequeueReport:
             self.event_ids.append(key.event_id)
 
     def document(self) -> dict[str, Any]:
-        """The output of the requeue function."""
+        """The output of the requeue function; `left` is there only if there is something to tell."""
+        left = [{"eventId": event_id, "reason": reason.value} for event_id, reason in self.left.items()]
         return {
             "requeued": self.requeued,
             "skipped": self.skipped,
             "remaining": self.remaining,
             "dryRun": self.dry_run,
             "eventIds": self.event_ids,
-        }
+        } | ({"left": left} if left else {})
+
+    def log(self) -> None:
+        """Log the document, with the first of what was left.
+
+        An id that is none of ours is not logged: somebody named it, and it may be anything, perhaps a key.
+        """
+        document = self.document()
+        if self.left:
+            document["left"] = [
+                entry if entry["eventId"].startswith(EVENT_ID_PREFIX) else entry | {"eventId": "no event id"}
+                for entry in document["left"][:MAX_EVENT_IDS_SHOWN]
+            ]
+        _log.info("requeue", **document)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,51 +126,75 @@ class Requeuer:
             ends_at: when to stop taking on more, on the `monotonic` clock, in seconds.
 
         Raises:
+            RequeueInputError: there is no such tenant; nothing was sent.
             botocore.exceptions.ClientError, BotoCoreError: AWS did not answer. What was done is done; run
                 it again for the rest.
         """
         return _Run(self, request, ends_at).report()
 
 
+class _Pace:
+    """Lets at most so many events a second pass; all at once when there is no rate."""
+
+    def __init__(
+        self, per_second: float | None, monotonic: Callable[[], float], pause: Callable[[float], None]
+    ) -> None:
+        self._interval = 1 / per_second if per_second else 0.0
+        self._monotonic, self._pause = monotonic, pause
+        self._next_at = monotonic()
+
+    def keep(self) -> None:
+        """Wait until the next event may pass."""
+        if not self._interval:
+            return
+        wait = self._next_at - self._monotonic()
+        if wait > 0:
+            self._pause(wait)
+        self._next_at = max(self._next_at, self._monotonic()) + self._interval
+
+
 class _Run:
-    """One run: its pace, its limits and what it has done."""
+    """One run: its limits and what it has done."""
 
     def __init__(self, requeuer: Requeuer, request: RequeueRequest, ends_at: float) -> None:
-        self._with = requeuer
+        self._events, self._queue, self._dlq = requeuer.events, requeuer.queue, requeuer.dlq
+        self._shards, self._hidden_seconds = requeuer.shards, requeuer.dlq_visibility_seconds
+        self._target_url_of = cache(requeuer.tenants.target_url_of)
         self._request = request
-        self._ends_at = ends_at
+        self._time_is_up = lambda: requeuer.monotonic() >= ends_at
+        self._pace = _Pace(request.rate_per_second, requeuer.monotonic, requeuer.pause)
         self._report = RequeueReport(dry_run=request.dry_run)
         self._seen: set[EventKey] = set()
         self._held: dict[str, Message] = {}
-        self._next_send_at = requeuer.monotonic()
-        self._target_url_of = cache(requeuer.tenants.target_url_of)
 
     def report(self) -> RequeueReport:
+        tenant_id, event_ids = self._request.tenant_id, self._request.event_ids
+        if tenant_id is not None and self._target_url_of(tenant_id) is None:
+            raise RequeueInputError(_no_tenant(tenant_id))
         try:
-            for message, event in self._dead_letters():
-                self._requeue_dead_letter(message, event)
+            for message, key, event in self._dead_letters():
+                self._requeue_dead_letter(message, key, event)
         finally:
             # What stays in the dead-letter queue is visible again at once, not after the hiding time.
             for message in self._held.values():
-                self._with.dlq.set_visibility(message.receipt_handle, 0)
-        for key, created_at in self._with.events.in_status(schema.FAILED, shards=self._with.shards):
-            if key not in self._seen and self._request.matches(key, created_at):
-                self._requeue_failed(key)
-        _log.info("requeue", **self._report.document())
+                self._dlq.set_visibility(message.receipt_handle, 0)
+        if tenant_id is not None and event_ids is not None:
+            self._requeue_named([EventKey(tenant_id=tenant_id, event_id=named) for named in event_ids])
+        else:
+            self._requeue_listed()
+        self._report.log()
         return self._report
 
-    def _dead_letters(self) -> Iterator[tuple[Message, Event | None]]:
+    def _dead_letters(self) -> Iterator[tuple[Message, EventKey, Event | None]]:
         """The messages of the dead-letter queue that name an event, with it; every message is held."""
-        while not self._full() and (
-            messages := self._with.dlq.receive(visibility_timeout=self._with.dlq_visibility_seconds)
-        ):
+        while not self._full() and (messages := self._dlq.receive(visibility_timeout=self._hidden_seconds)):
             self._held |= {message.message_id: message for message in messages}
             keys = {message.message_id: key for message in messages if (key := self._key_of(message))}
-            found = self._with.events.read(keys.values(), bodies=False)
+            found = self._events.read(keys.values(), bodies=False)
             for message in messages:
                 key = keys.get(message.message_id)
                 if key is not None and key not in found.unread:
-                    yield message, found.events.get(key)
+                    yield message, key, found.events.get(key)
 
     def _key_of(self, message: Message) -> EventKey | None:
         try:
@@ -203,21 +204,57 @@ class _Run:
             self._report.skipped += 1
             return None
 
-    def _requeue_dead_letter(self, message: Message, event: Event | None) -> None:
+    def _requeue_dead_letter(self, message: Message, key: EventKey, event: Event | None) -> None:
         if event is None or event.status == schema.DELIVERED:
-            self._report.skipped += 1
+            self._skip(key, Reason.UNKNOWN if event is None else Reason.DELIVERED)
             self._discard(message)
-        elif event.key in self._seen or (
-            self._request.matches(event.key, event.created_at)
+        elif key in self._seen or (
+            self._is_asked_for(key, event.created_at)
             and not self._full()
             # PENDING here means that an earlier run, or the worker, died between its writes.
-            and self._requeue(event.key, from_statuses=(schema.FAILED, schema.PENDING))
+            and self._requeue(key, from_statuses=(schema.FAILED, schema.PENDING))
         ):
             self._discard(message)
+
+    def _requeue_named(self, keys: Sequence[EventKey]) -> None:
+        """Requeue those of these events that failed, and tell what became of the others.
+
+        They are read from the table itself, which is never behind as the index can be.
+        """
+        unseen = [key for key in dict.fromkeys(keys) if key not in self._seen]
+        for begin in range(0, len(unseen), _READ_BATCH):
+            batch = unseen[begin : begin + _READ_BATCH]
+            # The table holds items that are no events, under other keys.
+            found = self._events.read(
+                [key for key in batch if key.event_id.startswith(EVENT_ID_PREFIX)], bodies=False
+            )
+            for key in batch:
+                event = found.events.get(key)
+                if event is None or event.status != schema.FAILED:
+                    self._leave(key, _reason(key, found))
+                elif self._is_asked_for(key, event.created_at):
+                    self._requeue_failed(key)
+
+    def _requeue_listed(self) -> None:
+        """Requeue what the index says has failed; of those that are named, the others have not."""
+        for key, created_at in self._events.in_status(schema.FAILED, shards=self._shards):
+            if key not in self._seen and self._is_asked_for(key, created_at):
+                self._requeue_failed(key)
+        seen = {key.event_id for key in self._seen}
+        for event_id in self._request.event_ids or ():
+            if event_id not in seen:
+                self._report.left.setdefault(event_id, Reason.NOT_FAILED)
+
+    def _is_asked_for(self, key: EventKey, created_at: datetime) -> bool:
+        if self._request.matches(key, created_at):
+            return True
+        self._leave(key, Reason.OUT_OF_RANGE)
+        return False
 
     def _requeue_failed(self, key: EventKey) -> None:
         if self._full():
             self._report.remaining += 1
+            self._leave(key, Reason.NOT_REACHED)
         else:
             self._requeue(key, from_statuses=(schema.FAILED,))
 
@@ -226,33 +263,50 @@ class _Run:
         target_url = self._target_url_of(key.tenant_id)
         if target_url is None:
             _log.warning("tenant not found", tenant_id=key.tenant_id, event_id=key.event_id)
-            self._report.skipped += 1
+            self._skip(key, Reason.TENANT_NOT_FOUND)
             return False
         if not self._request.dry_run:
-            self._keep_pace()
-            if not self._with.events.reset(key, from_statuses=from_statuses, target_url=target_url):
-                self._report.skipped += 1
+            self._pace.keep()
+            if not self._events.reset(key, from_statuses=from_statuses, target_url=target_url):
+                self._skip(key, _reason(key, self._events.read([key], bodies=False)))
                 return False
-            self._with.queue.send(key)
+            self._queue.send(key)
         self._report.count(key)
         return True
 
+    def _skip(self, key: EventKey, reason: Reason) -> None:
+        """Count an event that was looked at and left, and tell why if it was named."""
+        self._report.skipped += 1
+        self._leave(key, reason)
+
+    def _leave(self, key: EventKey, reason: Reason) -> None:
+        """Tell why an event is left, if it was named; the first reason stands."""
+        if self._request.event_ids is not None and self._request.names(key):
+            self._report.left.setdefault(key.event_id, reason)
+
     def _discard(self, message: Message) -> None:
         if not self._request.dry_run:
-            self._with.dlq.delete(message.receipt_handle)
+            self._dlq.delete(message.receipt_handle)
             del self._held[message.message_id]
 
     def _full(self) -> bool:
         limit = self._request.limit
-        return (limit is not None and self._report.requeued >= limit) or (
-            self._with.monotonic() >= self._ends_at
-        )
+        return (limit is not None and self._report.requeued >= limit) or self._time_is_up()
 
-    def _keep_pace(self) -> None:
-        rate = self._request.rate_per_second
-        if rate is None:
-            return
-        wait = self._next_send_at - self._with.monotonic()
-        if wait > 0:
-            self._with.pause(wait)
-        self._next_send_at = max(self._next_send_at, self._with.monotonic()) + 1 / rate
+
+def _reason(key: EventKey, found: FoundEvents) -> Reason:
+    """Why an event could not be reset, by what a read found of it."""
+    event = found.events.get(key)
+    if event is None:
+        return Reason.NOT_REACHED if key in found.unread else Reason.UNKNOWN
+    if event.status == schema.DELIVERED:
+        return Reason.DELIVERED
+    # One that has failed since is for the next run.
+    return Reason.WAITING if event.status == schema.PENDING else Reason.NOT_REACHED
+
+
+def _no_tenant(tenant_id: str) -> str:
+    # This is logged.
+    looks_secret = tenant_id.startswith(_SECRET_PREFIXES)
+    name = "of that id, which looks like a key and is not repeated" if looks_secret else repr(tenant_id)
+    return f"tenantId: there is no tenant {name}: `tenants list` shows those there are"

@@ -18,7 +18,8 @@ from handlers.domain.events import Attempt, Event
 from handlers.domain.intake import Intake
 from handlers.domain.queue import Queue
 from handlers.domain.reconciler import Reconciler
-from handlers.domain.requeue import Requeuer, RequeueRequest
+from handlers.domain.requeue import Requeuer
+from handlers.domain.requeue_request import RequeueRequest
 from handlers.domain.retry import RetrySchedule
 from handlers.domain.submission import Submission
 from handlers.domain.tenants import ApiKeyHolder, Tenant

@@ -4,16 +4,21 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from handlers import requeue
-from handlers.domain.event_store import EventStore
+from handlers.domain.event_store import EventStore, FoundEvents
 from handlers.domain.events import Event, EventKey
 from handlers.domain.queue import Queue
-from handlers.domain.requeue import MAX_EVENT_IDS_SHOWN, RequeueInputError, Requeuer, RequeueRequest
+from handlers.domain.requeue import MAX_EVENT_IDS_SHOWN, Reason, Requeuer
+from handlers.domain.requeue_request import MAX_EVENT_IDS_NAMED, RequeueInputError, RequeueRequest
+from handlers.domain.tenants import new_api_key, new_webhook_secret
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
 from tests.handlers.factories import NOON, TARGET_URL, Clock, LambdaContext, an_event
 
@@ -48,6 +53,33 @@ def a_failed_event(aws: Aws, *, in_dlq: bool = True, **changes: Any) -> Event:
     if in_dlq:
         aws.dlq.send(event.key)
     return event
+
+
+def a_delivered_event(aws: Aws, *, in_dlq: bool = False, **changes: Any) -> Event:
+    event = a_pending_event(aws, **changes)
+    aws.attempted(event, "http_200")
+    if in_dlq:
+        aws.dlq.send(event.key)
+    return event
+
+
+def a_pending_event(aws: Aws, **changes: Any) -> Event:
+    event = an_event(**changes)
+    aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
+    return event
+
+
+def the_tenant_goes(aws: Aws, tenant_id: str) -> None:
+    for row in aws.items(TENANT_TABLE):
+        if row["tenantId"]["S"] == tenant_id:
+            aws.dynamodb.delete_item(TableName=TENANT_TABLE, Key={"apiKey": row["apiKey"]})
+
+
+def left(report: dict[str, Any]) -> dict[str, str]:
+    """Why what was left was, by the event's id; everything is told once."""
+    reasons = {entry["eventId"]: entry["reason"] for entry in report.get("left", ())}
+    assert report.get("left", []) == [{"eventId": name, "reason": why} for name, why in reasons.items()]
+    return reasons
 
 
 def queued(aws: Aws) -> list[str]:
@@ -95,12 +127,18 @@ def test_a_failed_event_without_a_message_in_the_dlq_is_sent_too(aws: Aws) -> No
 
 
 def test_a_delivered_event_is_never_sent_and_its_old_message_goes(aws: Aws) -> None:
-    event = an_event()
-    aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
-    aws.attempted(event, "http_200")
-    aws.dlq.send(event.key)
+    event = a_delivered_event(aws, in_dlq=True)
 
-    assert run(aws) == {"requeued": 0, "skipped": 1, "remaining": 0, "dryRun": False, "eventIds": []}
+    report = run(aws, eventIds=ids(event))
+
+    assert report == {
+        "requeued": 0,
+        "skipped": 1,
+        "remaining": 0,
+        "dryRun": False,
+        "eventIds": [],
+        "left": [{"eventId": event.key.event_id, "reason": "delivered"}],
+    }
     assert queued(aws) == []
     assert aws.bodies(aws.dlq_url) == []
 
@@ -108,7 +146,10 @@ def test_a_delivered_event_is_never_sent_and_its_old_message_goes(aws: Aws) -> N
 def test_a_message_whose_event_is_gone_goes(aws: Aws) -> None:
     aws.dlq.send(EventKey(tenant_id="acme", event_id="evt_gone"))
 
-    assert run(aws)["skipped"] == 1
+    report = run(aws, eventIds=["evt_gone"])
+
+    assert report["skipped"] == 1
+    assert left(report) == {"evt_gone": "unknown"}
     assert aws.bodies(aws.dlq_url) == []
 
 
@@ -132,9 +173,10 @@ def test_an_event_that_the_index_still_calls_failed_is_not_sent_once_it_was_deli
     event = a_failed_event(aws, in_dlq=False)
     behind = replace(requeuer(aws), events=Stale(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
 
-    report = behind.run(RequeueRequest(), ends_at=NEVER).document()
+    report = behind.run(RequeueRequest.parse({"eventIds": ids(event)}), ends_at=NEVER).document()
 
     assert (report["requeued"], report["skipped"]) == (0, 1)
+    assert left(report) == {event.key.event_id: "delivered"}
     assert queued(aws) == []
     assert aws.item(event)["status"] == "DELIVERED"
 
@@ -151,16 +193,21 @@ def test_two_messages_of_one_event_send_it_once(aws: Aws) -> None:
 def test_a_malformed_message_stays_where_it_can_be_looked_at(aws: Aws) -> None:
     aws.sqs.send_message(QueueUrl=aws.dlq_url, MessageBody="not JSON")
 
-    assert run(aws)["skipped"] == 1
+    report = run(aws)
+
+    assert report["skipped"] == 1
+    assert "left" not in report
     assert aws.bodies(aws.dlq_url) == ["not JSON"]
 
 
 def test_an_event_of_a_tenant_that_is_gone_stays_failed(aws: Aws) -> None:
     event = a_failed_event(aws)
-    for row in aws.items(TENANT_TABLE):
-        aws.dynamodb.delete_item(TableName=TENANT_TABLE, Key={"apiKey": row["apiKey"]})
+    the_tenant_goes(aws, "acme")
 
-    assert run(aws) == {"requeued": 0, "skipped": 1, "remaining": 0, "dryRun": False, "eventIds": []}
+    report = run(aws, eventIds=ids(event))
+
+    assert (report["requeued"], report["skipped"]) == (0, 1)
+    assert left(report) == {event.key.event_id: "tenant_not_found"}
     assert aws.item(event)["status"] == "FAILED"
     assert len(aws.bodies(aws.dlq_url)) == 1
 
@@ -249,9 +296,321 @@ def test_a_run_that_breaks_down_loses_nothing_and_the_next_one_finishes(aws: Aws
     assert queued(aws) == ids(*events)
 
 
+def test_each_event_that_was_named_and_not_sent_is_told_with_the_reason(aws: Aws) -> None:
+    failed, in_dlq = a_failed_event(aws, in_dlq=False), a_failed_event(aws)
+    delivered, cleared = a_delivered_event(aws), a_delivered_event(aws, in_dlq=True)
+    pending = a_pending_event(aws)
+    expired = a_failed_event(aws, now=NOON - timedelta(days=31))
+    late = a_failed_event(aws, in_dlq=False, now=NOON + timedelta(hours=2))
+    late_in_dlq = a_failed_event(aws, now=NOON + timedelta(hours=2))
+    other = a_failed_event(aws, in_dlq=False, tenant_id="shop")
+    expected = {
+        delivered.key.event_id: "delivered",
+        cleared.key.event_id: "delivered",
+        pending.key.event_id: "waiting",
+        expired.key.event_id: "unknown",
+        late.key.event_id: "out_of_range",
+        late_in_dlq.key.event_id: "out_of_range",
+        other.key.event_id: "unknown",
+        "evt_never": "unknown",
+        "not the id of an event": "unknown",
+    }
+    request = {
+        "tenantId": "acme",
+        # Named twice, told once.
+        "eventIds": [*ids(failed, in_dlq), *expected, *expected],
+        "until": "2026-11-23T13:00:00Z",
+    }
+
+    dry = run(aws, dryRun=True, **request)
+    report = run(aws, **request)
+
+    assert left(dry) == left(report) == expected
+    assert sorted(dry["eventIds"]) == sorted(report["eventIds"]) == queued(aws) == ids(failed, in_dlq)
+    assert (report["requeued"], report["remaining"]) == (2, 0)
+
+
+def test_without_a_tenant_only_what_failed_can_be_told_apart(aws: Aws) -> None:
+    failed = a_failed_event(aws, in_dlq=False)
+    late = a_failed_event(aws, in_dlq=False, now=NOON + timedelta(hours=2))
+    orphan = a_failed_event(aws, in_dlq=False, tenant_id="shop")
+    the_tenant_goes(aws, "shop")
+    delivered, cleared = a_delivered_event(aws), a_delivered_event(aws, in_dlq=True)
+    pending = a_pending_event(aws)
+    expected = {
+        late.key.event_id: "out_of_range",
+        orphan.key.event_id: "tenant_not_found",
+        delivered.key.event_id: "not_failed",
+        cleared.key.event_id: "delivered",
+        pending.key.event_id: "not_failed",
+        "evt_never": "not_failed",
+        "not the id of an event": "not_failed",
+    }
+
+    report = run(aws, eventIds=[failed.key.event_id, *expected], until="2026-11-23T13:00:00Z")
+
+    assert left(report) == expected
+    assert report["eventIds"] == queued(aws) == ids(failed)
+
+
+@pytest.mark.parametrize("tenant", [{}, {"tenantId": "acme"}])
+def test_what_was_named_and_not_reached_is_told(aws: Aws, tenant: dict[str, str]) -> None:
+    events = [a_failed_event(aws, in_dlq=n == 0) for n in range(3)]
+
+    by_limit = run(aws, eventIds=ids(*events), limit=2, dryRun=True, **tenant)
+    request = RequeueRequest.parse({"eventIds": ids(*events), **tenant})
+    by_time = requeuer(aws).run(request, ends_at=0.0).document()
+
+    assert (by_limit["requeued"], by_limit["remaining"]) == (2, 1)
+    assert left(by_limit) == dict.fromkeys(set(ids(*events)) - set(by_limit["eventIds"]), "not_reached")
+    assert (by_time["requeued"], by_time["remaining"]) == (0, 3)
+    assert left(by_time) == dict.fromkeys(ids(*events), "not_reached")
+
+
+def test_what_remains_of_everything_is_counted_and_not_told_one_by_one(aws: Aws) -> None:
+    for _ in range(3):
+        a_failed_event(aws)
+
+    report = run(aws, limit=1, until="2026-11-24T00:00:00Z")
+
+    assert report["remaining"] == 2
+    assert "left" not in report
+
+
+def test_what_was_skipped_of_other_tenants_than_the_one_asked_for_is_not_told(aws: Aws) -> None:
+    a_failed_event(aws)
+    a_delivered_event(aws, in_dlq=True, tenant_id="shop")
+
+    report = run(aws, tenantId="acme")
+
+    assert (report["requeued"], report["skipped"]) == (1, 1)
+    assert "left" not in report
+
+
+def test_where_none_were_named_those_that_were_skipped_are_counted(aws: Aws) -> None:
+    a_delivered_event(aws, in_dlq=True)
+    a_failed_event(aws, in_dlq=False)
+    the_tenant_goes(aws, "acme")
+
+    assert run(aws) == {"requeued": 0, "skipped": 2, "remaining": 0, "dryRun": False, "eventIds": []}
+
+
+def test_more_than_a_hundred_that_were_named_are_told_one_by_one(aws: Aws) -> None:
+    event = a_failed_event(aws, in_dlq=False)
+    never = [f"evt_never{n}" for n in range(2 * MAX_EVENT_IDS_SHOWN)]
+
+    report = run(aws, tenantId="acme", eventIds=[*never, event.key.event_id])
+
+    assert report["eventIds"] == ids(event)
+    assert left(report) == dict.fromkeys(never, "unknown")
+
+
+def test_an_event_that_is_named_is_sent_though_the_index_does_not_list_it_yet(aws: Aws) -> None:
+    class Behind(EventStore):
+        def in_status(self, status: str, **bounds: Any) -> Iterator[tuple[EventKey, datetime]]:
+            return iter(())
+
+    event = a_failed_event(aws, in_dlq=False)
+    behind = replace(requeuer(aws), events=Behind(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
+    request = RequeueRequest.parse({"tenantId": "acme", "eventIds": ids(event)})
+
+    assert behind.run(request, ends_at=NEVER).document()["requeued"] == 1
+    assert queued(aws) == ids(event)
+
+
+@pytest.mark.parametrize("tenant", [{}, {"tenantId": "acme"}])
+def test_an_event_that_another_run_sends_meanwhile_is_told_to_wait(aws: Aws, tenant: dict[str, str]) -> None:
+    class Overtaken(EventStore):
+        def reset(self, key: EventKey, **change: Any) -> bool:
+            super().reset(key, **change)
+            return super().reset(key, **change)
+
+    event = a_failed_event(aws, in_dlq=False)
+    overtaken = replace(requeuer(aws), events=Overtaken(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
+    request = RequeueRequest.parse({"eventIds": ids(event), **tenant})
+
+    report = overtaken.run(request, ends_at=NEVER).document()
+
+    assert (report["requeued"], report["skipped"]) == (0, 1)
+    assert left(report) == {event.key.event_id: "waiting"}
+
+
+def test_an_event_that_failed_again_meanwhile_is_left_for_the_next_run(aws: Aws) -> None:
+    class Overtaken(EventStore):
+        def reset(self, key: EventKey, **change: Any) -> bool:
+            return False
+
+    event = a_failed_event(aws, in_dlq=False)
+    overtaken = replace(requeuer(aws), events=Overtaken(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
+
+    report = overtaken.run(RequeueRequest.parse({"eventIds": ids(event)}), ends_at=NEVER).document()
+
+    assert left(report) == {event.key.event_id: "not_reached"}
+
+
+def test_an_event_that_dynamodb_does_not_get_to_is_not_called_unknown(aws: Aws) -> None:
+    class Throttled(EventStore):
+        def read(self, keys: Any, *, bodies: bool = True) -> FoundEvents:
+            return FoundEvents(events={}, unread=frozenset(keys))
+
+    event = a_failed_event(aws, in_dlq=False)
+    throttled = replace(requeuer(aws), events=Throttled(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
+    request = RequeueRequest.parse({"tenantId": "acme", "eventIds": [*ids(event), "no id"]})
+
+    report = throttled.run(request, ends_at=NEVER).document()
+
+    assert left(report) == {event.key.event_id: "not_reached", "no id": "unknown"}
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_tenant_that_is_not_there_is_refused_and_nothing_is_sent(aws: Aws, dry_run: bool) -> None:
+    a_failed_event(aws)
+    the_tenant_goes(aws, "acme")
+    a_delivered_event(aws, in_dlq=True)
+
+    with pytest.raises(
+        RequeueInputError, match=r"nothing was sent: tenantId: there is no tenant 'acme': `ten"
+    ):
+        run(aws, tenantId="acme", dryRun=dry_run)
+
+    assert queued(aws) == []
+    assert len(aws.bodies(aws.dlq_url)) == 2
+
+
+@pytest.mark.parametrize("secret", [new_api_key(), new_webhook_secret()])
+def test_a_key_that_was_given_for_an_id_is_neither_logged_nor_repeated_in_an_error(
+    aws: Aws, capsys: pytest.CaptureFixture[str], secret: str
+) -> None:
+    with pytest.raises(RequeueInputError, match="there is no tenant of that id") as refused:
+        run(aws, tenantId=secret)
+    report = run(aws, eventIds=[secret, "evt_never"])
+
+    assert secret not in str(refused.value)
+    # Whoever gave it is told what became of it, but the log is for others.
+    assert left(report) == {secret: "not_failed", "evt_never": "not_failed"}
+    logged = capsys.readouterr().out
+    assert secret not in logged
+    assert "evt_never" in logged
+
+
+def test_the_log_tells_the_report_and_what_was_left(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    a_failed_event(aws, in_dlq=False)
+    never = [f"evt_never{n}" for n in range(2 * MAX_EVENT_IDS_SHOWN)]
+
+    report = run(aws, tenantId="acme", eventIds=never)
+
+    line = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert line["event"] == "requeue"
+    assert {name: line[name] for name in report} == report | {"left": report["left"][:MAX_EVENT_IDS_SHOWN]}
+
+
+def test_operators_are_told_what_each_reason_means() -> None:
+    guide = (Path(__file__).parents[2] / "docs/operating.md").read_text()
+
+    assert [reason for reason in Reason if f"| `{reason}` |" not in guide] == []
+
+
+REFUSED_TIMES = [
+    *("20261126", "2026", "1795435200", "1795435200.5", "-1", "2026-11-26", "2026-11-26 10:00", "10:00"),
+    *("2026-W48", "2026-W48-4T10:00:00Z", "2026-330T10:00:00Z", "20261126T100000Z", "now", "yesterday", ""),
+    *("2026-11-26T10:00:00", "2026-11-26T10:00", "2026-11-26T10Z", "2026-11-26 10:00:00Z"),
+    *("2026-11-26t10:00:00z", "2026-11-26T10:00:00+0100", "2026-11-26T10:00:00 Z", "2026-11-26T10:00:00Z\n"),
+    *("2026-02-30T10:00:00Z", "2026-11-26T24:00:00Z", "2026-11-26T10:60:00Z", "2026-11-26T10:00:00+24:00"),
+    *("26-11-26T10:00:00Z", "2026-11-26T10:00:00,5Z", "٢٠٢٦-11-26T10:00:00Z"),
+]
+
+
+@pytest.mark.parametrize("field", ["since", "until"])
+@pytest.mark.parametrize("text", REFUSED_TIMES)
+def test_a_time_in_any_other_form_is_refused_with_an_example(field: str, text: str) -> None:
+    with pytest.raises(RequeueInputError, match=rf": {field}: .* 2026-11-23T10:00:00Z$") as refused:
+        RequeueRequest.parse({field: text})
+
+    assert not text or text not in str(refused.value).replace("2026-11-23T10:00:00Z", "")
+
+
+@pytest.mark.parametrize("number", [20261126, 1_795_435_200, 1_795_435_200.5, -1, True])
+def test_a_number_is_no_time_and_is_repeated(number: float) -> None:
+    with pytest.raises(RequeueInputError) as refused:
+        RequeueRequest.parse({"since": number})
+
+    assert str(refused.value).endswith(f"for example 2026-11-23T10:00:00Z (got {number!r})")
+
+
+@given(st.text(alphabet="0123456789-+:.TZW ", max_size=30))
+def test_nothing_but_a_date_with_time_and_zone_passes(text: str) -> None:
+    try:
+        since = RequeueRequest.parse({"since": text}).since
+    except RequeueInputError:
+        return
+    assert since is not None
+    assert since.utcoffset() is not None
+    assert text.startswith(since.strftime("%Y-%m-%dT%H:%M").rjust(16, "0"))
+
+
+@given(
+    st.datetimes(timezones=st.timezones()),
+    st.sampled_from(["minutes", "seconds", "milliseconds", "microseconds"]),
+)
+def test_a_time_is_read_as_it_was_written(moment: datetime, precision: str) -> None:
+    offset = moment.utcoffset()
+    assume(offset is not None and not offset % timedelta(minutes=1))  # ISO 8601 has no others
+    text = moment.isoformat(timespec=precision)
+
+    assert RequeueRequest.parse({"since": text}).since == datetime.fromisoformat(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("2026-11-23T10:00Z", "2026-11-23T10:00:00Z", "2026-11-23T10:00:00.000Z", "2026-11-23T11:00+01:00"),
+        *("2026-11-23T11:00:00+01:00", "2026-11-23T04:30:00-05:30", "2026-11-23T10:00:00.0000000001Z"),
+    ],
+)
+def test_seconds_fractions_and_the_zone_may_be_written_in_any_way(text: str) -> None:
+    since = RequeueRequest.parse({"since": text}).since
+
+    assert since == NOON - timedelta(hours=2)
+
+
+@pytest.mark.parametrize(
+    "since", ["2026-11-23T12:00:00+01:00", "2026-11-23T11:00:00.001Z", "2027-01-01T00:00Z"]
+)
+def test_an_until_that_is_not_after_since_is_refused_by_both_names(since: str) -> None:
+    with pytest.raises(
+        RequeueInputError, match=r"until: must be later than since, but until is 2026-11-23T11"
+    ):
+        RequeueRequest.parse({"since": since, "until": "2026-11-23T11:00:00Z"})
+
+
+def test_a_since_that_is_wrong_is_all_that_is_said_of_it() -> None:
+    with pytest.raises(RequeueInputError, match=r"since: must be") as refused:
+        RequeueRequest.parse({"since": "2027", "until": "2026-11-23T11:00:00Z"})
+
+    assert "until" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("event_ids", "remedy"),
+    [
+        ([], "eventIds: is empty: name at least one, or leave it out"),
+        (
+            ["evt_1"] * (MAX_EVENT_IDS_NAMED + 1),
+            "eventIds: holds 10001 ids: name at most 10000, and run it again",
+        ),
+        ([""], "eventIds.0: String should have at least 1 character"),
+        (["e" * 65], "eventIds.0: String should have at most 64 characters"),
+    ],
+)
+def test_event_ids_that_name_nothing_are_refused_with_the_remedy(event_ids: list[str], remedy: str) -> None:
+    with pytest.raises(RequeueInputError, match=f"nothing was sent: {remedy}"):
+        RequeueRequest.parse({"eventIds": event_ids})
+
+
 BAD_INPUTS: dict[str, Any] = {
     "tenant": {"tenant": "acme"},
     "tenantId": {"tenantId": 7},
+    "tenantId ": {"tenantId": ""},
     "eventIds": {"eventIds": "evt_1"},
     "eventIds.0": {"eventIds": [1]},
     "since": {"since": "yesterday"},

@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from handlers.domain.tenants import new_api_key
 from ops.errors import OpsError, told_plainly
-from ops.requeue import _invoke
 from ops.seed import DEFAULT_FILE, read_seed
 from ops.stack import Outputs, Stack, outputs_of_pulumi
 from tests.handlers.conftest import TENANT_TABLE, Aws
@@ -208,80 +207,6 @@ def test_the_local_stack_is_reached_without_the_users_credentials(
 def test_what_aws_refuses_is_told_with_the_next_step(error: Exception, said: str) -> None:
     with pytest.raises(OpsError, match=said), told_plainly():
         raise error
-
-
-class FakeLambda:
-    """Answers an invocation as Lambda does."""
-
-    def __init__(self, payload: Any, *, failed: bool = False) -> None:
-        self._answer = {"Payload": io.BytesIO(json.dumps(payload).encode())}
-        self._answer |= {"FunctionError": "Unhandled"} if failed else {}
-        self.invoked: dict[str, Any] = {}
-
-    def invoke(self, **call: Any) -> dict[str, Any]:
-        self.invoked = call
-        return self._answer
-
-
-REPORT = {"requeued": 2, "skipped": 0, "remaining": 0, "dryRun": False, "eventIds": ["evt_1", "evt_2"]}
-
-
-@pytest.fixture
-def requeue_function(monkeypatch: pytest.MonkeyPatch) -> FakeLambda:
-    function = FakeLambda(REPORT)
-    monkeypatch.setattr(Stack, "lambda_", function)
-    return function
-
-
-def test_requeue_passes_its_options_on_and_prints_the_report(ops: Ops, requeue_function: FakeLambda) -> None:
-    done = ops(
-        *("requeue", "--tenant-id", "acme", "--event-id", "evt_1", "--event-id", "evt_2"),
-        *("--since", "2026-11-01T00:00:00Z", "--until", "2026-12-01T00:00:00Z"),
-        *("--limit", "5", "--rate-per-second", "2.5", "--dry-run", "--json"),
-    )
-
-    assert done.document == REPORT
-    assert requeue_function.invoked["FunctionName"] == "requeue"
-    assert json.loads(requeue_function.invoked["Payload"]) == {
-        "tenantId": "acme",
-        "eventIds": ["evt_1", "evt_2"],
-        "since": "2026-11-01T00:00:00Z",
-        "until": "2026-12-01T00:00:00Z",
-        "limit": 5,
-        "ratePerSecond": 2.5,
-        "dryRun": True,
-    }
-
-
-def test_requeue_without_options_asks_for_everything(ops: Ops, requeue_function: FakeLambda) -> None:
-    assert ops("requeue").code == 0
-    assert json.loads(requeue_function.invoked["Payload"]) == {}
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "field"),
-    [
-        ("--since", "yesterday", "since"),
-        ("--limit", "0", "limit"),
-        ("--rate-per-second", "-1", "ratePerSecond"),
-    ],
-)
-def test_a_wrong_requeue_is_refused_before_anything_is_invoked(
-    ops: Ops, requeue_function: FakeLambda, option: str, value: str, field: str
-) -> None:
-    done = ops("requeue", option, value)
-
-    assert done.code == 2
-    assert f"{field}: " in done.err
-    assert requeue_function.invoked == {}
-
-
-def test_a_requeue_function_that_failed_is_quoted(outputs: dict[str, str]) -> None:
-    stack = Stack(lambda: json.dumps(outputs))
-    stack.__dict__["lambda_"] = FakeLambda({"errorMessage": "Task timed out"}, failed=True)
-
-    with pytest.raises(OpsError, match=r"Task timed out.*run it again"):
-        _invoke(stack, {})
 
 
 class Producer(BaseHTTPRequestHandler):

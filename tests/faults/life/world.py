@@ -16,7 +16,8 @@ from handlers.domain.intake import Intake
 from handlers.domain.items import key_of, plain, typed
 from handlers.domain.queue import Message
 from handlers.domain.reconciler import OVERTAKEN_BY, Reconciler
-from handlers.domain.requeue import Requeuer, RequeueRequest
+from handlers.domain.requeue import Requeuer
+from handlers.domain.requeue_request import RequeueRequest
 from handlers.domain.retry import RetrySchedule
 from handlers.schema import (
     ATTEMPTS,
