@@ -2,7 +2,6 @@
 
 import base64
 import json
-import logging
 from urllib.parse import quote
 
 import pytest
@@ -46,7 +45,6 @@ def test_what_the_http_library_complains_of_is_not_logged_since_it_names_the_url
     caplog: pytest.LogCaptureFixture,
 ):
     # As on Lambda, whose runtime puts a handler of its own on the root logger; the emulator has none.
-    logging.getLogger("urllib3").setLevel(logging.NOTSET)
     logs.configure()
     deliver = HttpDelivery(Transport(allow_private=True), timeout_seconds=10, allow_private=True)
 
