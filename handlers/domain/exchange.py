@@ -20,8 +20,10 @@ MAX_ANSWER_READ_BYTES = 64 * 1024
 """Of an answer's body."""
 
 _SWITCHING_PROTOCOLS = 101
+_WITHOUT_BODY = frozenset({204, 304})
 # RFC 9112, section 4, of any minor version; the reason may be missing with the space before it, as real
 # servers leave it out.
+_END_OF_HEAD = re.compile(rb"\n\r?\n")
 _STATUS_LINE = re.compile(rb"HTTP/1\.[0-9] ([1-9][0-9]{2})(?: [^\r\n]*)?\r?\n")
 
 
@@ -45,7 +47,7 @@ class Answer:
 
 
 class Exchange:
-    """A POST and the answer to it: `request` is sent, and what comes back is passed to `receive`.
+    """A POST and the answer to it: `request` is sent, and what comes back is fed to it.
 
     Attributes:
         request: the bytes to send.
@@ -59,7 +61,7 @@ class Exchange:
         events = (head, h11.Data(data=body), h11.EndOfMessage())
         self.request = b"".join(self._wire.send(event) for event in events)
         self.over = False
-        self._unparsed = b""
+        self._unparsed = bytearray()
         self._head_bytes = 0
         self._final: h11.Response | None = None
         self._cut_status: int | None = None
@@ -90,7 +92,7 @@ class Exchange:
             and _is_told_in_one_way(self._final)
         )
 
-    def receive(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
         """Take what has come in; nothing at all means that the other side is done.
 
         Raises:
@@ -99,8 +101,8 @@ class Exchange:
         self._wire.receive_data(data)
         if self._final is None:
             self._unparsed += data
-            self._judge_status_line()
         while not self.over:
+            self._judge_status_line()
             try:
                 event = self._wire.next_event()
             except h11.RemoteProtocolError as error:
@@ -116,7 +118,7 @@ class Exchange:
             elif isinstance(event, h11.EndOfMessage):
                 self.over = True
             else:
-                self._bound_head(len(self._unparsed))
+                self._wait_for_more()
                 return
 
     def lost(self) -> bool:
@@ -139,34 +141,42 @@ class Exchange:
         return Answer(status=self._cut_status)
 
     def _judge_status_line(self) -> None:
-        """Not to wait for the end of a head that is none."""
-        if b"\n" in self._unparsed and not _STATUS_LINE.match(self._unparsed):
+        """h11 takes other versions, too, and judges no line before the end of its head."""
+        if self._final is None and b"\n" in self._unparsed and not _STATUS_LINE.match(self._unparsed):
             raise UndeliveredError(Outcome.ANSWER_MALFORMED)
+
+    def _wait_for_more(self) -> None:
+        """Unless it would be more than is read."""
+        if self._final is None:
+            self._bound_head(len(self._unparsed))
+        self.over = self._body_bytes >= MAX_ANSWER_READ_BYTES
 
     def _end_head(self) -> None:
         rest = self._wire.trailing_data[0]
         self._bound_head(len(self._unparsed) - len(rest))
         self._head_bytes += len(self._unparsed) - len(rest)
-        self._unparsed = rest
+        self._unparsed = bytearray(rest)
 
     def _bound_head(self, more: int) -> None:
-        if self._final is None and self._head_bytes + more > MAX_HEAD_BYTES:
+        if self._head_bytes + more > MAX_HEAD_BYTES:
             raise UndeliveredError(Outcome.ANSWER_HEAD_TOO_LARGE)
 
     def _take(self, data: bytes) -> None:
         self._beginning += data[: MAX_ANSWER_BYTES - len(self._beginning)]
         self._body_bytes += len(data)
-        self.over = self._body_bytes >= MAX_ANSWER_READ_BYTES
+        self.over = self._body_bytes > MAX_ANSWER_READ_BYTES
 
     def _end_broken(self, error: h11.RemoteProtocolError, *, cut_off: bool) -> None:
-        self._bound_head(len(self._unparsed))
+        if self._final is None:
+            end = _END_OF_HEAD.search(self._unparsed)
+            self._bound_head(end.end() if end else len(self._unparsed))
         if self.lost():
             return
         unanswered = Outcome.CONNECTION_CLOSED if cut_off else Outcome.ANSWER_MALFORMED
         raise UndeliveredError(unanswered) from error
 
 
-def _final_status(head: bytes) -> int | None:
+def _final_status(head: bytearray) -> int | None:
     """The status that the beginning of a head says for good: that of an interim answer says nothing yet."""
     line = _STATUS_LINE.match(head)
     status = int(line[1]) if line else 0
@@ -179,7 +189,8 @@ def _is_told_in_one_way(response: h11.Response) -> bool:
     With two, whoever is on the way may take the other one, and what is the end here is the beginning of the
     next answer there (RFC 9112, section 6.3). A body where none can be is read as the next answer, too.
     """
-    names = {name for name, _ in response.headers}
-    without_body = response.status_code in {204, 304}
-    is_chunked, has_length = b"transfer-encoding" in names, b"content-length" in names
-    return not (is_chunked and has_length) and not (without_body and (is_chunked or has_length))
+    is_chunked = any(name == b"transfer-encoding" for name, _ in response.headers)
+    lengths = {value for name, value in response.headers if name == b"content-length"}
+    if response.status_code in _WITHOUT_BODY:
+        return not is_chunked and lengths <= {b"0"}
+    return not (is_chunked and lengths)

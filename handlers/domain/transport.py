@@ -178,7 +178,7 @@ def _receive(connection: socket.socket, exchange: Exchange, deadline: Deadline) 
         if exchange.lost():
             return
         raise
-    exchange.receive(data)
+    exchange.feed(data)
 
 
 def _is_silent(connection: socket.socket) -> bool:

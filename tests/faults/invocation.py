@@ -206,11 +206,11 @@ def _announce_aws_calls(calls: _Calls) -> None:
 
 
 def _announce_receivers(calls: _Calls, aws_port: int | None) -> None:
+    """A process is new, and keeps no connection: whatever it posts, it connects for."""
+
     def heard(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "http.client.send":
-            connection, data = arguments
-            if connection.port != aws_port and bytes(data).startswith(b"POST "):
-                calls.begin(RECEIVER)
+        if event == "socket.connect" and arguments[1][1] != aws_port:
+            calls.begin(RECEIVER)
 
     sys.addaudithook(heard)
 
