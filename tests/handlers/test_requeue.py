@@ -477,7 +477,7 @@ def test_a_tenant_that_is_not_there_is_refused_and_nothing_is_sent(aws: Aws, dry
     assert len(aws.bodies(aws.dlq_url)) == 2
 
 
-@pytest.mark.parametrize("secret", [new_api_key(), new_webhook_secret()])
+@pytest.mark.parametrize("secret", [new_api_key(), new_webhook_secret()], ids=["a key", "a secret"])
 def test_a_key_that_was_given_for_an_id_is_neither_logged_nor_repeated_in_an_error(
     aws: Aws, capsys: pytest.CaptureFixture[str], secret: str
 ) -> None:
