@@ -36,6 +36,7 @@ security: $(STAMP)  ## Try what is claimed of security, take a safeguard out for
 
 bench: $(STAMP)  ## Print the figures that the documentation quotes
 	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.attempt
 	$(BIN)/python -m bundles
 	$(BIN)/python -m benchmarks.noisy_neighbour
 

@@ -1,0 +1,47 @@
+"""Any JSON that the front door accepts arrives at the receiver as the bytes that were sent."""
+
+import base64
+from collections import defaultdict
+from dataclasses import replace
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handlers.domain.delivery import HttpDelivery
+from handlers.domain.events import Event
+from handlers.domain.transport import Transport
+from tests.handlers.factories import a_tenant
+from tests.handlers.json_texts import submissions
+from tests.security.front_door.edges import a_request
+from tests.security.front_door.world import FrontDoor
+from tests.wire.scripted import PORT, TLS, Receiver, Script
+
+TEXTS = 500
+OK = Script(pieces=[b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"])
+
+
+def delivered(event: Event) -> bytes:
+    """The request that a receiver gets of an event, head and body."""
+    receiver = Receiver(defaultdict(lambda: OK))
+    transport = Transport(allow_private=True, open_socket=receiver.open, tls=TLS)
+    deliver = HttpDelivery(transport, timeout_seconds=30, allow_private=True)
+    assert deliver(replace(event, target_url=f"http://127.0.0.1:{PORT}/"), a_tenant()).attempt.succeeded
+    return receiver.requests[0]
+
+
+def test_any_json_that_is_accepted_arrives_as_it_was_sent() -> None:
+    door = FrontDoor()
+
+    @settings(max_examples=TEXTS, suppress_health_check=list(HealthCheck), database=None, deadline=None)
+    @given(submissions(), st.booleans())
+    def arrives(sent: tuple[str, str], as_base64: bool) -> None:
+        body, data = sent
+        handed_over = base64.b64encode(body.encode()).decode() if as_base64 else body
+
+        outcome = door.ask(a_request(body=handed_over, encoded=as_base64))
+
+        assert outcome.answer["statusCode"] == 202
+        (event,) = outcome.stored
+        assert delivered(event).endswith(b',"data":%b}' % data.encode())
+
+    arrives()
