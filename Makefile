@@ -34,7 +34,7 @@ faults: $(STAMP)  ## Kill every handler at every call, let AWS and receivers mis
 security: $(STAMP)  ## Try what is claimed of security, take a safeguard out for each claim, and print the counts
 	$(BIN)/python -m tests.security
 
-bench: $(STAMP)  ## Print the figures that the documentation quotes
+bench: $(STAMP)  ## Print figures: events through the local stack, an attempt's cost, bundles, a noisy neighbour
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.attempt
 	$(BIN)/python -m bundles

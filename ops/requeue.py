@@ -20,7 +20,7 @@ _WHY: Mapping[str, str] = {
     Reason.WAITING: "it waits for an attempt already",
     Reason.NOT_FAILED: "it is delivered, waiting or unknown; give the tenant to be told which",
     Reason.OUT_OF_RANGE: "it was not created between since and until",
-    Reason.NOT_REACHED: "the limit or the time ran out; run it again",
+    Reason.NOT_REACHED: "limit or time ran out, it failed again, or DynamoDB did not answer; run it again",
     Reason.TENANT_NOT_FOUND: "its tenant is gone",
 }
 _IDS_REPEATED = 3
@@ -106,7 +106,7 @@ def _why_none(report: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
     """What it means that no event was requeued, for somebody who expected some."""
     reasons = {entry["reason"] for entry in report.get("left", ())}
     if report["remaining"]:
-        return f"no time was left for the first of {report['remaining']} failed events: run it again"
+        return f"the time ran out before any of {report['remaining']} failed events was sent: run it again"
     if reasons & _HELD_UP:
         return "none could be requeued: `left` tells why"
     asked = ", ".join(f"{name} {_named(payload[name])}" for name in _FILTERS if name in payload)

@@ -1,6 +1,6 @@
 """Connections to receivers that are not trusted: to vetted addresses only, none of which can hold up another.
 
-Nothing is taken from the environment: there is no proxy, and no certificate but those of the context.
+Nothing is taken from the environment, and no proxy is used.
 """
 
 import errno
@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, zip_longest
 
+from handlers.domain.channel import Channel, Encrypted, Plain
 from handlers.domain.deadline import Deadline
 from handlers.domain.lookups import Lookups
 from handlers.domain.outcomes import Outcome, UndeliveredError, outcome_of
@@ -48,7 +49,7 @@ class Connector:
         self._tls = tls
         self._open_socket = open_socket
 
-    def connect(self, target: Target, deadline: Deadline) -> socket.socket:
+    def connect(self, target: Target, deadline: Deadline) -> Channel:
         """A connection to the target, encrypted where its URL says so.
 
         Raises:
@@ -64,23 +65,21 @@ class Connector:
             raise UndeliveredError(Outcome.DNS_NOT_FOUND)
         race = _Race(target.port, vet, self._open_socket, deadline)
         try:
-            connection = race.run(_families_in_turn(addresses)[:MAX_ADDRESSES])
+            plain = Plain(race.run(_families_in_turn(addresses)[:MAX_ADDRESSES]))
         except OSError as error:
             raise UndeliveredError(outcome_of(error, timed_out=Outcome.CONNECTION_TIMEOUT)) from error
-        return self._encrypted(connection, target, deadline) if target.is_https else connection
+        if not target.is_https:
+            return plain
+        try:
+            return Encrypted(plain, self._tls, target.host, deadline)
+        except OSError as error:
+            plain.close()
+            raise UndeliveredError(outcome_of(error, timed_out=Outcome.TLS_TIMEOUT)) from error
 
     def _addresses(self, target: Target, deadline: Deadline) -> Sequence[str]:
         if is_address(target.host):
             return [target.host]
         return self._lookups.addresses(target.host, target.port, deadline)
-
-    def _encrypted(self, connection: socket.socket, target: Target, deadline: Deadline) -> socket.socket:
-        try:
-            connection.settimeout(deadline.remaining())
-            return self._tls.wrap_socket(connection, server_hostname=target.host)
-        except OSError as error:
-            connection.close()
-            raise UndeliveredError(outcome_of(error, timed_out=Outcome.TLS_TIMEOUT)) from error
 
 
 class _Race:
@@ -108,7 +107,6 @@ class _Race:
                     if waiting:
                         self._start(waiting.popleft(), selector)
                     if (winner := self._first_of(selector, alone=not waiting)) is not None:
-                        self._vet([winner.getpeername()[0]])
                         self._running.remove(winner)
                         return winner
         finally:
@@ -132,20 +130,23 @@ class _Race:
         except OSError as error:
             self._fail(connection, error)
             return
-        selector.register(connection, selectors.EVENT_WRITE)
+        selector.register(connection, selectors.EVENT_WRITE, data=connection)
 
     def _first_of(self, selector: selectors.BaseSelector, *, alone: bool) -> socket.socket | None:
         """The first connection that stands; None once another address is to be tried, or none is left."""
         left = self._deadline.remaining()
         ready = selector.select(left if alone else min(left, NEXT_ADDRESS_SECONDS)) if self._running else ()
         for key, _ in ready:
-            connection = key.fileobj
-            if not isinstance(connection, socket.socket):
-                raise TypeError(f"{connection!r} is not what was registered")
-            if not (code := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+            connection: socket.socket = key.data
+            try:
+                if code := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    raise OSError(code, "the connection was not made")  # noqa: TRY301 - as what follows may
+                self._vet([connection.getpeername()[0]])
+            except OSError as error:
+                selector.unregister(connection)
+                self._fail(connection, error)
+            else:
                 return connection
-            selector.unregister(connection)
-            self._fail(connection, OSError(code, "the connection was not made"))
         return None
 
     def _fail(self, connection: socket.socket, error: OSError) -> None:

@@ -1,6 +1,5 @@
 """One attempt to deliver an event: signed, sent, and its outcome told."""
 
-import binascii
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ class Result:
 
     Attributes:
         permanent: no later attempt can do better, so none is made.
-        retry_after_seconds: what the receiver asked for, uncapped.
+        retry_after_seconds: what the receiver asked for; what is longer than any wait may be given as that.
     """
 
     attempt: Attempt
@@ -84,13 +83,14 @@ class HttpDelivery:
             return Result(attempt=ended(Outcome.PAYLOAD_MISSING), permanent=True)
         deadline = Deadline.after(self._timeout_seconds)
         try:
-            target = parse_target(event.target_url, allow_private=self._allow_private)
             headers = _headers(event.key.event_id, event.body, tenant, at)
+        except ValueError:
+            return Result(attempt=ended(Outcome.WEBHOOK_SECRET_MALFORMED))
+        try:
+            target = parse_target(event.target_url, allow_private=self._allow_private)
             answer = self._transport.post(target, headers=headers, body=event.body, deadline=deadline)
         except TargetNotAllowedError:
             return Result(attempt=ended(Outcome.TARGET_NOT_ALLOWED), permanent=True)
-        except binascii.Error:
-            return Result(attempt=ended(Outcome.WEBHOOK_SECRET_MALFORMED))
         except UndeliveredError as error:
             return Result(attempt=ended(error.outcome))
         return Result(

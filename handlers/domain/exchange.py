@@ -1,7 +1,7 @@
 """One request and its answer by the rules of HTTP/1.1 (RFC 9112), without any I/O.
 
 h11 writes and parses. What is added are the bounds, and one rule: once a receiver has said its status,
-nothing that follows takes it back, be it broken, cut off or without end.
+nothing that follows takes it back, be it broken or cut off. Only a head that does not end in time is none.
 """
 
 import re
@@ -17,7 +17,7 @@ from handlers.domain.targets import Target
 MAX_HEAD_BYTES = 64 * 1024
 """Of an answer, interim answers before it included."""
 MAX_ANSWER_READ_BYTES = 64 * 1024
-"""Of an answer's body."""
+"""Of an answer's body, as it comes: with chunk sizes and whatever else is around it."""
 
 _SWITCHING_PROTOCOLS = 101
 _WITHOUT_BODY = frozenset({204, 304})
@@ -88,6 +88,7 @@ class Exchange:
             self._wire.our_state is h11.DONE
             and self._wire.their_state is h11.DONE
             and self._wire.trailing_data == (b"", False)
+            and self._body_bytes <= MAX_ANSWER_READ_BYTES
             and self._final is not None
             and _is_told_in_one_way(self._final)
         )
@@ -101,6 +102,8 @@ class Exchange:
         self._wire.receive_data(data)
         if self._final is None:
             self._unparsed += data
+        else:
+            self._body_bytes += len(data)
         while not self.over:
             self._judge_status_line()
             try:
@@ -112,13 +115,13 @@ class Exchange:
                 self._end_head()
             elif isinstance(event, h11.Response):
                 self._end_head()
-                self._final = event
+                self._final, self._body_bytes = event, len(self._unparsed)
             elif isinstance(event, h11.Data):
-                self._take(event.data)
+                self._beginning += event.data[: MAX_ANSWER_BYTES - len(self._beginning)]
             elif isinstance(event, h11.EndOfMessage):
                 self.over = True
             else:
-                self._wait_for_more()
+                self._bound()
                 return
 
     def lost(self) -> bool:
@@ -145,11 +148,12 @@ class Exchange:
         if self._final is None and b"\n" in self._unparsed and not _STATUS_LINE.match(self._unparsed):
             raise UndeliveredError(Outcome.ANSWER_MALFORMED)
 
-    def _wait_for_more(self) -> None:
-        """Unless it would be more than is read."""
+    def _bound(self) -> None:
+        """Nothing is over yet: see that no more is read than the bounds allow."""
         if self._final is None:
             self._bound_head(len(self._unparsed))
-        self.over = self._body_bytes >= MAX_ANSWER_READ_BYTES
+        else:
+            self.over = self._body_bytes >= MAX_ANSWER_READ_BYTES
 
     def _end_head(self) -> None:
         rest = self._wire.trailing_data[0]
@@ -160,11 +164,6 @@ class Exchange:
     def _bound_head(self, more: int) -> None:
         if self._head_bytes + more > MAX_HEAD_BYTES:
             raise UndeliveredError(Outcome.ANSWER_HEAD_TOO_LARGE)
-
-    def _take(self, data: bytes) -> None:
-        self._beginning += data[: MAX_ANSWER_BYTES - len(self._beginning)]
-        self._body_bytes += len(data)
-        self.over = self._body_bytes > MAX_ANSWER_READ_BYTES
 
     def _end_broken(self, error: h11.RemoteProtocolError, *, cut_off: bool) -> None:
         if self._final is None:

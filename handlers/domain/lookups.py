@@ -46,10 +46,10 @@ class Lookups:
         self._under_way: dict[str, _Lookup] = {}
 
     def addresses(self, host: str, port: int, deadline: Deadline) -> Sequence[str]:
-        """The addresses of a host, within five seconds and a third of what is left until the deadline.
+        """The addresses of a host, within five seconds, or a third of the time left if that is less.
 
-        A lookup of the same host that is under way is waited for instead of a second one: for as long as it
-        would be if it had begun now, less the time that it has taken already.
+        A lookup of the same host that is under way is waited for instead of a second one, counted from when
+        it began.
 
         Raises:
             TimeoutError: it took longer.
@@ -78,7 +78,7 @@ class Lookups:
             thread.start()
         except RuntimeError as error:
             self._end(host)
-            raise OSError(errno.EAGAIN, "no thread could be started for a lookup") from error
+            lookup.addresses.set_exception(OSError(errno.EAGAIN, f"no thread for a lookup: {error}"))
         return lookup
 
     def _look_up(self, lookup: _Lookup, host: str, port: int) -> None:

@@ -80,7 +80,7 @@ def outcome_of(error: OSError, *, timed_out: Outcome) -> Outcome:
 
 
 def _by_reason(reason: str) -> Outcome:
-    """By OpenSSL's symbol for the error; that of an alert of the other side has "ALERT" in it."""
+    """By OpenSSL's symbol for the error; most symbols of alerts of the other side have "ALERT" in them."""
     named = _BY_REASON.get(reason)
     return named or (Outcome.TLS_REFUSED if "ALERT" in reason else Outcome.TLS_FAILURE)
 
@@ -107,7 +107,12 @@ _BY_REASON = MappingProxyType(
         "UNSUPPORTED_PROTOCOL": Outcome.TLS_VERSION_UNSUPPORTED,
         "TLSV1_ALERT_PROTOCOL_VERSION": Outcome.TLS_VERSION_UNSUPPORTED,
         "TLSV13_ALERT_CERTIFICATE_REQUIRED": Outcome.TLS_CLIENT_CERTIFICATE_REQUIRED,
-        "TLSV1_UNRECOGNIZED_NAME": Outcome.TLS_REFUSED,  # an alert whose symbol does not say so
+        # Alerts whose symbols do not say so.
+        "TLSV1_UNRECOGNIZED_NAME": Outcome.TLS_REFUSED,
+        "TLSV1_UNSUPPORTED_EXTENSION": Outcome.TLS_REFUSED,
+        "TLSV1_CERTIFICATE_UNOBTAINABLE": Outcome.TLS_REFUSED,
+        "TLSV1_BAD_CERTIFICATE_STATUS_RESPONSE": Outcome.TLS_REFUSED,
+        "TLSV1_BAD_CERTIFICATE_HASH_VALUE": Outcome.TLS_REFUSED,
     }
 )
 _NO_SUCH_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})

@@ -42,7 +42,7 @@ class Reason(StrEnum):
     OUT_OF_RANGE = "out_of_range"
     """It was not created between `since` and `until`."""
     NOT_REACHED = "not_reached"
-    """The limit or the time ran out, or DynamoDB did not answer for it: the next run may reach it."""
+    """The limit or the time ran out, it failed again meanwhile, or DynamoDB did not answer for it."""
     TENANT_NOT_FOUND = "tenant_not_found"
     """Its tenant is gone: nobody says where to send it."""
 

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 
 MAX_RETRY_AFTER_SECONDS = 3600
 _JITTER = 0.1
+_PART = re.compile(r"\s*[A-Za-z]{3,9},[^,]*|[^,]+")  # dates have a comma behind the day
 _SECONDS = re.compile(r"(?P<whole>[0-9]+)(?:\.(?P<part>[0-9]*))?")
 _MAX_DIGITS = len(str(MAX_RETRY_AFTER_SECONDS))
 _MAX_DATE_LENGTH = 64  # the longest form has 33 characters; a parser of e-mail is not for what is longer
@@ -48,21 +49,20 @@ def parse_retry_after(values: Sequence[str], now: datetime) -> int | None:
     """The whole seconds that the header `Retry-After` asks for (RFC 9110, sections 10.2.3 and 5.6.7).
 
     Args:
-        values: of every such header of the answer; also several in one, as who is on the way may join them.
+        values: of every such header of the answer; also several in one, since a proxy may join them.
         now: what a date is counted from.
 
     Returns:
         The longest of those that are a number of seconds, whole or not, or a date in any of the three forms;
         None when none is. What is asked for is never shortened: parts of a second count as one.
     """
-    asked = [_asked_for(value.strip(), now) for value in values]
+    asked = [_asked_for(part.strip(), now) for value in values for part in _PART.findall(value)]
     return max((seconds for seconds in asked if seconds is not None), default=None)
 
 
 def _asked_for(text: str, now: datetime) -> int | None:
-    numbers = [number for part in text.split(",") if (number := _SECONDS.fullmatch(part.strip()))]
-    if numbers:
-        return max(map(_rounded_up, numbers))
+    if (number := _SECONDS.fullmatch(text)) is not None:
+        return _rounded_up(number)
     if len(text) > _MAX_DATE_LENGTH:
         return None
     try:

@@ -21,6 +21,9 @@ def signature_headers(
         timestamp: the moment of this attempt, in epoch seconds.
         body: the exact bytes that are sent.
         secrets: `whsec_...`, the current one first; each of them signs.
+
+    Raises:
+        ValueError: a secret is not `whsec_` and base64.
     """
     return {
         "Stripe-Signature": ",".join(
@@ -41,6 +44,6 @@ def _stripe(secret: str, timestamp: int, body: bytes) -> str:
 
 def _standard(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
     """Base64 HMAC-SHA256 over `{id}.{timestamp}.{body}`; the key is what follows the prefix, decoded."""
-    key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX))
+    key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
     signed = b"%b.%d.%b" % (event_id.encode(), timestamp, body)
     return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

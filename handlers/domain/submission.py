@@ -33,7 +33,7 @@ MESSAGES = {
 }
 
 _JSON_TYPE = "application/json"
-_PARAMETER = re.compile(r';[ \t]*([^=;\s]+)=("(?:[^"\\]|\\.)*"|[^;\s]*)')
+_PARAMETER = re.compile(r';[ \t]*([^=;\s]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;\s]*)')
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})  # ASCII is UTF-8 as well
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -166,15 +166,17 @@ def _refusal_of_text(text: str) -> str:
     except RecursionError:
         return _TOO_DEEP
     except ValueError:  # of `int`
-        return "The body holds an integer of more than 4,300 digits. Send it as a string."
+        return _TOO_MANY_DIGITS
     if half := _HALF_A_PAIR.search(json.dumps(read, ensure_ascii=False)):
         return (
             f"The body holds \\u{ord(half[0]):x}, half of a surrogate pair without the other half, "
             "which no text in UTF-8 can hold. Send whole characters."
         )
-    return _TOO_DEEP
+    return _TOO_MANY_DIGITS if _LONG_NUMBER.search(text) else _TOO_DEEP
 
 
+_LONG_NUMBER = re.compile(r"[0-9]{4301}")
+_TOO_MANY_DIGITS = "The body holds a number of more than 4,300 digits. Send it as a string."
 _TOO_DEEP = "The body is nested deeper than 200 levels. Flatten it, or send the inner part as a string."
 
 

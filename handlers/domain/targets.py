@@ -135,6 +135,8 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
     if port is not None and port != HTTPS_PORT and not allow_private:
         raise _refused(url, f"names port {port}: only {HTTPS_PORT} is allowed")
     host = parts.hostname or ""
+    if "[" in parts.netloc and not (parts.netloc.startswith("[") and is_address(host)):
+        raise _refused(url, "is malformed (brackets are for an IPv6 address alone)")
     _check_host(url, host, allow_private=allow_private)
     return Target(
         url=url,

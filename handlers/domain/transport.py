@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import certifi
 
+from handlers.domain.channel import Channel
 from handlers.domain.connecting import Connector, OpenSocket
 from handlers.domain.deadline import Deadline
 from handlers.domain.exchange import Answer, Exchange
@@ -25,7 +26,6 @@ MAX_IDLE_SECONDS = 4.0
 MAX_AGE_SECONDS = 60.0
 """So that a connection that is never idle follows its name to another address."""
 MAX_KEPT = 100
-_READ_BYTES = 16 * 1024
 
 
 class Transport:
@@ -78,7 +78,7 @@ class Transport:
                 if exchange.began or error.outcome == Outcome.TIMEOUT:
                     raise
         fresh = _Connection(
-            socket=self._connector.connect(target, deadline), origin=target.origin, made_at=self._clock()
+            channel=self._connector.connect(target, deadline), origin=target.origin, made_at=self._clock()
         )
         return self._converse(fresh, Exchange(target, headers, body), deadline)
 
@@ -87,22 +87,22 @@ class Transport:
         with self._lock:
             kept, self._kept = self._kept, []
         for each in kept:
-            each.socket.close()
+            each.channel.close()
 
     def _converse(self, connection: "_Connection", exchange: Exchange, deadline: Deadline) -> Answer:
-        is_reusable = False
+        channel, is_reusable = connection.channel, False
         try:
-            is_sent = _send(connection.socket, exchange.request, deadline)
+            unsent = _send(channel, exchange, deadline)
             while not exchange.over:
-                _receive(connection.socket, exchange, deadline)
-            is_reusable = is_sent and exchange.is_reusable
+                _receive(channel, exchange, deadline, unsent)
+            is_reusable = unsent is None and exchange.is_reusable
         except OSError as error:
             raise UndeliveredError(outcome_of(error, timed_out=Outcome.TIMEOUT)) from error
         finally:
             if is_reusable:
                 self._keep(connection)
             else:
-                connection.socket.close()
+                channel.close()
         return exchange.answer()
 
     def _take(self, target: Target) -> "_Connection | None":
@@ -113,87 +113,82 @@ class Transport:
                 if found is None:
                     return None
                 self._kept.remove(found)
-            if self._is_fit(found) and _is_silent(found.socket):
+            if found.is_fit(self._clock()) and _is_silent(found.channel):
                 return found
-            found.socket.close()
+            found.channel.close()
 
     def _keep(self, connection: "_Connection") -> None:
-        connection.used_at = self._clock()
+        now = connection.used_at = self._clock()
         with self._lock:
-            dropped = [each for each in self._kept if not self._is_fit(each)]
-            self._kept = [each for each in self._kept if self._is_fit(each)]
-            self._kept.append(connection)
-            if len(self._kept) > MAX_KEPT:
-                dropped.append(self._kept.pop(0))
+            kept = [*self._kept, connection]
+            self._kept = [each for each in kept if each.is_fit(now)][-MAX_KEPT:]
+            dropped = [each for each in kept if each not in self._kept]
         for each in dropped:
-            each.socket.close()
-
-    def _is_fit(self, connection: "_Connection") -> bool:
-        now = self._clock()
-        # Below nought the clock was put back, and tells nothing.
-        return (
-            0 <= now - connection.used_at < MAX_IDLE_SECONDS
-            and 0 <= now - connection.made_at < MAX_AGE_SECONDS
-        )
+            each.channel.close()
 
 
 @dataclass(kw_only=True, eq=False)
 class _Connection:
     """A connection, to what it leads, and since when."""
 
-    socket: socket.socket
+    channel: Channel
     origin: tuple[bool, str, int]
     made_at: float
     used_at: float = 0.0
 
+    def is_fit(self, now: float) -> bool:
+        """Whether it may be used again; an age below nought means that the clock was put back."""
+        return 0 <= now - self.used_at < MAX_IDLE_SECONDS and 0 <= now - self.made_at < MAX_AGE_SECONDS
 
-def _send(connection: socket.socket, data: bytes, deadline: Deadline) -> bool:
-    """Send all of it. Whether the other side took it: one that hangs up may have answered before."""
-    left = memoryview(data)
+
+def _send(channel: Channel, exchange: Exchange, deadline: Deadline) -> OSError | None:
+    """Send the request; gives what kept the other side from taking all of it.
+
+    One that hangs up, or reads no further, may have answered before.
+    """
     try:
-        while left:
-            connection.settimeout(deadline.remaining())
-            left = left[connection.send(left) :]
-    except (ConnectionError, ssl.SSLEOFError):
-        return False
-    return True
+        channel.send(exchange.request, deadline)
+    except TimeoutError as error:
+        if (data := channel.look()) is not None:
+            exchange.feed(data)
+        if not exchange.over and not exchange.lost():
+            raise
+        return error
+    except (ConnectionError, ssl.SSLEOFError) as error:
+        return error
+    return None
 
 
-def _receive(connection: socket.socket, exchange: Exchange, deadline: Deadline) -> None:
+def _receive(channel: Channel, exchange: Exchange, deadline: Deadline, unsent: OSError | None) -> None:
     """Read what there is of the answer.
 
     Raises:
         UndeliveredError: no answer can come of it any more.
-        OSError: the connection died, or the time is up, and no status had been said.
+        OSError: the connection died before a status was said, or the time is up before the head has ended.
     """
     try:
-        connection.settimeout(deadline.remaining())
-        data = connection.recv(_READ_BYTES)
-    except TimeoutError:
-        if exchange.head_is_read:
-            exchange.lost()
-            return
-        raise
-    except OSError:
-        if exchange.lost():
-            return
-        raise
+        data = channel.receive(deadline)
+    except OSError as error:
+        is_too_late = isinstance(error, TimeoutError) and not exchange.head_is_read
+        if is_too_late or not exchange.lost():
+            raise
+        return
+    if not data and not exchange.began and unsent is not None:
+        raise unsent
     exchange.feed(data)
 
 
-def _is_silent(connection: socket.socket) -> bool:
+def _is_silent(channel: Channel) -> bool:
     """Whether nothing came after the last answer, neither an end nor more than was asked for."""
     try:
-        connection.settimeout(0)
-        connection.recv(1)
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return True
+        return channel.look() is None
     except OSError:
         return False
-    return False
 
 
 def _tls_of_the_public_web() -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=certifi.where())
+    # Not `create_default_context`: that takes SSLKEYLOGFILE of the environment, and differs between versions.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certifi.where())
     context.set_alpn_protocols(["http/1.1"])
     return context

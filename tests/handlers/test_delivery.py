@@ -236,8 +236,16 @@ def test_an_endless_answer_to_a_redirect_is_not_read_either() -> None:
     assert running.connections == 1
 
 
-@pytest.mark.parametrize("before_body", [b"\r\n", b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"])
-def test_no_more_than_64_kib_of_an_answer_is_read(before_body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("before_body", "again"),
+    [
+        (b"\r\n", b"x" * 4096),
+        (b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", b"x" * 4096),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"1;" + b"x" * 60_000 + b"\r\nx\r\n"),
+    ],
+    ids=["a body", "a chunk of size -1", "more around the chunks than in them"],
+)
+def test_no_more_than_64_kib_of_an_answer_is_read(before_body: bytes, again: bytes) -> None:
     sent = 0
 
     def measured(connection: socket.socket, running: Receiver) -> None:
@@ -246,7 +254,7 @@ def test_no_more_than_64_kib_of_an_answer_is_read(before_body: bytes) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 500 Oops\r\n" + before_body)
         while True:
-            sent += connection.send(b"x" * 4096)
+            sent += connection.send(again)
 
     result, _ = deliver_to(measured)
 
@@ -432,8 +440,9 @@ def test_an_event_whose_payload_is_gone_fails_for_good() -> None:
     assert result.permanent
 
 
-def test_a_secret_that_cannot_be_decoded_fails_its_own_event_only() -> None:
-    result = delivery()(an_event(), a_tenant(webhook_secret="whsec_not base64!"))
+@pytest.mark.parametrize("secret", ["whsec_not base64!", "whsec_!!!!", "whsec_é", "whsec_abc"])
+def test_a_secret_that_cannot_be_decoded_fails_its_own_event_only(secret: str) -> None:
+    result = delivery()(an_event(), a_tenant(webhook_secret=secret))
 
     assert result.attempt.outcome == "webhook_secret_malformed"
 

@@ -75,6 +75,8 @@ FORBIDDEN_URLS = {
     "https://receiver.example/?q=ü@bücher.example": "percent-encode",
     "https://receiver.example/\r\nX-Injected: 1": "spaces",
     "https://[::1/": "malformed",
+    "https://x[2606:4700::1111]/": "malformed",
+    "https://[v1.a]/": "malformed",
     "https://[::1]/": "not a public address",
     "https://[fe80::1%25eth0]/": "not a public address",
     "https://127.0.0.1/": "not a public address",

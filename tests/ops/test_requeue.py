@@ -193,7 +193,7 @@ def test_nothing_ends_in_a_bare_zero(
 @pytest.mark.parametrize(
     ("report", "said"),
     [
-        (NONE | {"remaining": 7}, "no time was left for the first of 7 failed events: run it again"),
+        (NONE | {"remaining": 7}, "the time ran out before any of 7 failed events was sent: run it again"),
         (NONE | {"skipped": 1} | left("tenant_not_found"), "none could be requeued: `left` tells why"),
         (NONE | left("delivered", "not_reached"), "none could be requeued: `left` tells why"),
         (NONE | left("delivered"), "no failed event matches tenantId acme: `left` tells why"),

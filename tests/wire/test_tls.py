@@ -20,6 +20,7 @@ from handlers.domain.delivery import HttpDelivery
 from handlers.domain.transport import Transport
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Receiver, Script, answers, receiver, response
+from tests.wire.tickets import TicketServer
 
 HOST = "receiver.example"
 IMPATIENT, NO_HURRY = 0.4, 10.0
@@ -222,3 +223,47 @@ def test_a_connection_over_tls_is_kept_although_its_tickets_come_when_they_pleas
 
     assert [deliver(event, a_tenant()).attempt.outcome for _ in range(2)] == ["http_200", "http_200"]
     assert secure_receiver.connections == 1
+
+
+def floods_with_tickets(folder: Path, *, answered: bool) -> Script:
+    """Send tickets without end, and before them an answer or none; behave on every further connection."""
+
+    def script(connection: socket.socket, running: Receiver) -> None:
+        if running.connections > 1:
+            over_tls(showing_what_belongs())(connection, running)
+            return
+        server = TicketServer(connection, showing_what_belongs(), folder / "keys")
+        if answered:
+            server.answer(response())
+        while True:
+            server.tickets()
+
+    return script
+
+
+def test_tickets_without_end_are_no_answer_and_are_not_read_for_ever(tmp_path: Path) -> None:
+    assert outcome(floods_with_tickets(tmp_path, answered=False)) == "tls_failure"
+
+
+def test_tickets_without_end_after_an_answer_cost_the_next_delivery_nothing_but_a_connection(
+    tmp_path: Path,
+) -> None:
+    with receiver(floods_with_tickets(tmp_path, answered=True)) as running:
+        transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"], tls=trusting())
+        deliver = HttpDelivery(transport, timeout_seconds=NO_HURRY, allow_private=True)
+        event = an_event(target_url=f"https://{HOST}:{running.port}/")
+
+        assert [deliver(event, a_tenant()).attempt.outcome for _ in range(2)] == ["http_200", "http_200"]
+        assert running.connections == 2
+
+
+def test_no_keys_are_logged_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    with receiver(over_tls(showing_what_belongs())) as running:
+        transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"])
+        deliver = HttpDelivery(transport, timeout_seconds=NO_HURRY, allow_private=True)
+        deliver(an_event(target_url=f"https://{HOST}:{running.port}/"), a_tenant())
+
+    assert not (tmp_path / "keys").exists()
