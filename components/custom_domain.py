@@ -6,6 +6,8 @@ import pulumi
 import pulumi_aws as aws
 
 _VALIDATION_TTL_SECONDS = 300
+# Of the certificate by its record: mostly a few minutes. By default the provider would wait for 75.
+_VALIDATION_TIMEOUT = "15m"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +18,13 @@ class CustomDomainArgs:
         domain_name: the host name.
         hosted_zone_name: the public Route 53 zone that holds it.
         stage: what the name leads to.
+        protect_data: refuse to delete the domain name: it is what producers know.
     """
 
     domain_name: str
     hosted_zone_name: str
     stage: aws.apigatewayv2.Stage
+    protect_data: bool
 
 
 class CustomDomain(pulumi.ComponentResource):
@@ -42,7 +46,7 @@ class CustomDomain(pulumi.ComponentResource):
                 "endpoint_type": "REGIONAL",
                 "security_policy": "TLS_1_2",
             },
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect_data),
         )
         mapping = aws.apigatewayv2.ApiMapping(
             f"{name}-mapping",
@@ -83,12 +87,16 @@ def _validated_certificate(
         type=proof.resource_record_type,
         records=[proof.resource_record_value],
         ttl=_VALIDATION_TTL_SECONDS,
+        # ACM asks for the same record for the same name: one may be left from an earlier certificate.
+        allow_overwrite=True,
         opts=child,
     )
     validation = aws.acm.CertificateValidation(
         f"{name}-validation",
         certificate_arn=certificate.arn,
         validation_record_fqdns=[record.fqdn],
-        opts=child,
+        opts=pulumi.ResourceOptions.merge(
+            child, pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create=_VALIDATION_TIMEOUT))
+        ),
     )
     return validation.certificate_arn

@@ -21,10 +21,12 @@ class DeliveryQueueArgs:
     Attributes:
         consumer_timeout_seconds: how long one invocation of the function that reads the queue may take.
         max_receive_count: how often a message is handed out before it goes to the dead-letter queue.
+        protect_data: refuse to delete the queues: they hold what is owed and what failed.
     """
 
     consumer_timeout_seconds: int
     max_receive_count: int
+    protect_data: bool
 
 
 class DeliveryQueue(pulumi.ComponentResource):
@@ -38,11 +40,12 @@ class DeliveryQueue(pulumi.ComponentResource):
     ) -> None:
         super().__init__("webhooks:index:DeliveryQueue", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        guarded = pulumi.ResourceOptions(parent=self, protect=args.protect_data)
         self.dlq = aws.sqs.Queue(
             f"{name}-dlq",
             message_retention_seconds=RETENTION_SECONDS,
             sqs_managed_sse_enabled=True,
-            opts=child,
+            opts=guarded,
         )
         self.queue = aws.sqs.Queue(
             f"{name}-queue",
@@ -52,7 +55,7 @@ class DeliveryQueue(pulumi.ComponentResource):
                 {"deadLetterTargetArn": self.dlq.arn, "maxReceiveCount": args.max_receive_count}
             ),
             sqs_managed_sse_enabled=True,
-            opts=child,
+            opts=guarded,
         )
         # A resource of its own, since each queue would otherwise need the other's ARN first.
         aws.sqs.RedriveAllowPolicy(

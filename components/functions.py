@@ -7,6 +7,7 @@ from components.delivery_queue import DeliveryQueue
 from components.permission import Permission
 from components.python_function import PythonFunctionArgs
 from components.settings import Settings
+from components.shards import shards_never_fewer
 from components.tables import Tables
 from handlers import schema
 from handlers.environment import (
@@ -74,6 +75,7 @@ class Functions:
             timeout_seconds=_INGEST_TIMEOUT_SECONDS,
             memory_mb=512,
             log_retention_days=self.settings.log_retention_days,
+            hooks=shards_never_fewer(),
         )
 
     def worker(self) -> PythonFunctionArgs:

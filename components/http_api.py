@@ -6,14 +6,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-# Requests per second, well under what an account allows by default (10,000). A stage whose settings lack
-# either limit is deployed with 0 and answers 429 to everything.
-_RATE_LIMIT = 2000
-_BURST_LIMIT = 1000
-
 # Everything else goes to the function as well, so that 404 and 405 are problem documents too.
 _ROUTES = {"events": "POST /v1/events", "default": "$default"}
 
+# API Gateway allows itself to write to any other group by a statement in a policy of the account, which has
+# 5,120 characters (API Gateway developer guide, "Logging considerations").
+_ACCESS_LOG_PREFIX = "/aws/vendedlogs/webhooks-access-"
 # No headers: they carry API keys.
 _ACCESS_LOG = {
     field: f"$context.{variable}"
@@ -38,12 +36,15 @@ class HttpApiArgs:
     Attributes:
         function: invoked with payload format 2.0.
         log_retention_days: of the access log.
-        own_domain_only: answer by a custom domain, not at the endpoint that AWS gives every API.
+        requests_per_second: taken of all producers together; the others are answered 429. An account allows
+            10,000 by default.
+        protect_data: refuse to delete the API: its address is what producers know.
     """
 
     function: aws.lambda_.Function
     log_retention_days: int
-    own_domain_only: bool
+    requests_per_second: int
+    protect_data: bool
 
 
 class HttpApi(pulumi.ComponentResource):
@@ -58,21 +59,26 @@ class HttpApi(pulumi.ComponentResource):
         self.api = aws.apigatewayv2.Api(
             f"{name}-api",
             protocol_type="HTTP",
-            disable_execute_api_endpoint=args.own_domain_only,
-            opts=child,
+            # Its own address stays beside a custom domain: producers move over when they please.
+            disable_execute_api_endpoint=False,
+            opts=pulumi.ResourceOptions(parent=self, protect=args.protect_data),
         )
         self._route_to(name, args.function, child)
         access_log = aws.cloudwatch.LogGroup(
-            f"{name}-access-logs", retention_in_days=args.log_retention_days, opts=child
+            f"{name}-access-logs",
+            name_prefix=_ACCESS_LOG_PREFIX,
+            retention_in_days=args.log_retention_days,
+            opts=child,
         )
         self.stage = aws.apigatewayv2.Stage(
             f"{name}-stage",
             api_id=self.api.id,
             name="$default",
             auto_deploy=True,
+            # A stage whose settings lack either limit is deployed with 0 and answers 429 to everything.
             default_route_settings={
-                "throttling_rate_limit": _RATE_LIMIT,
-                "throttling_burst_limit": _BURST_LIMIT,
+                "throttling_rate_limit": args.requests_per_second,
+                "throttling_burst_limit": args.requests_per_second,
             },
             access_log_settings={"destination_arn": access_log.arn, "format": json.dumps(_ACCESS_LOG)},
             opts=child,

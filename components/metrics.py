@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import pulumi
 
+from handlers.metric import DIMENSION, NAMESPACE
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
@@ -40,6 +42,11 @@ def function_metric(function_name: pulumi.Input[str], name: str, statistic: str 
     return Metric(
         namespace="AWS/Lambda", name=name, dimension=("FunctionName", function_name), statistic=statistic
     )
+
+
+def own_metric(function_name: pulumi.Input[str], name: str, statistic: str = "Maximum") -> Metric:
+    """A metric that a function tells in its log."""
+    return Metric(namespace=NAMESPACE, name=name, dimension=(DIMENSION, function_name), statistic=statistic)
 
 
 def api_metric(api_id: pulumi.Input[str], name: str, statistic: str = "Sum") -> Metric:

@@ -1,17 +1,21 @@
 """What an operator watches: alarms, who is told, and a dashboard."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from components.dashboard import Watched, dashboard_body
-from components.metrics import Metric, api_metric, function_metric, queue_metric
+from components.metrics import Metric, api_metric, function_metric, own_metric, queue_metric
 from components.permission import deny_without_tls, policy
+from handlers.metric import STALLED_EVENTS
 
 # Of about 120,000 that a standard queue holds in flight; events that wait for their retry count.
 _IN_FLIGHT_LIMIT = 80_000
 _PERIOD_SECONDS = 300
+# Three times as long as it takes from one run of the reconciler to the next.
+_RECONCILED_WITHIN_SECONDS = 1800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,21 +23,72 @@ class MonitoringArgs:
     """What is watched, and who is told.
 
     Attributes:
+        dashboard_name: in front of the region's: a dashboard's name is its account's, for all regions.
         oldest_message_seconds: an event that is owed for longer than this raises an alarm.
         alarm_email: where alarms are sent; nowhere when empty.
     """
 
     watched: Watched
+    dashboard_name: str
     oldest_message_seconds: int
     alarm_email: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Alarm:
+    """What is watched of a metric.
+
+    Attributes:
+        above: what it must exceed in a period; that there is no value is as good as none.
+        grows: whether it is by how much the value exceeds that of the period before.
+        below: what it must stay below instead, or have no value at all.
+    """
+
     label: str
     why: str
     metric: Metric
-    above: float
+    above: float = 0
+    grows: bool = False
+    below: float | None = None
+    period_seconds: int = _PERIOD_SECONDS
+
+    def watch(self) -> dict[str, Any]:
+        """The arguments of an alarm that depend on what is watched."""
+        metric = self.metric
+        if self.grows:
+            of_queue = {
+                "namespace": metric.namespace,
+                "metric_name": metric.name,
+                "dimensions": metric.dimensions,
+                "stat": metric.statistic,
+                "period": self.period_seconds,
+            }
+            return self._bounds() | {
+                "metric_queries": [
+                    {"id": "value", "metric": of_queue},
+                    {"id": "growth", "expression": "DIFF(value)", "label": "growth", "return_data": True},
+                ]
+            }
+        return self._bounds() | {
+            "namespace": metric.namespace,
+            "metric_name": metric.name,
+            "dimensions": metric.dimensions,
+            "statistic": metric.statistic,
+            "period": self.period_seconds,
+        }
+
+    def _bounds(self) -> dict[str, Any]:
+        if self.below is None:
+            return {
+                "comparison_operator": "GreaterThanThreshold",
+                "threshold": self.above,
+                "treat_missing_data": "notBreaching",
+            }
+        return {
+            "comparison_operator": "LessThanThreshold",
+            "threshold": self.below,
+            "treat_missing_data": "breaching",
+        }
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -49,23 +104,16 @@ class Monitoring(pulumi.ComponentResource):
             aws.cloudwatch.MetricAlarm(
                 f"{name}-{alarm.label}",
                 alarm_description=alarm.why,
-                namespace=alarm.metric.namespace,
-                metric_name=alarm.metric.name,
-                dimensions=alarm.metric.dimensions,
-                statistic=alarm.metric.statistic,
-                comparison_operator="GreaterThanThreshold",
-                threshold=alarm.above,
-                period=_PERIOD_SECONDS,
                 evaluation_periods=1,
-                treat_missing_data="notBreaching",
                 alarm_actions=notified,
                 ok_actions=notified,
                 opts=child,
+                **alarm.watch(),
             )
         region = aws.get_region_output(opts=pulumi.InvokeOutputOptions(parent=self)).region
         dashboard = aws.cloudwatch.Dashboard(
             f"{name}-dashboard",
-            dashboard_name=name,
+            dashboard_name=pulumi.Output.concat(args.dashboard_name, "-", region),
             dashboard_body=dashboard_body(args.watched, region),
             opts=child,
         )
@@ -113,10 +161,34 @@ def _alarms(args: MonitoringArgs) -> list[_Alarm]:
             above=0,
         ),
         _Alarm(
+            label="dlq-grows",
+            why="More events failed for good than before, while those of before are still there.",
+            metric=queue_metric(watched.dlq_name, "ApproximateNumberOfMessagesVisible"),
+            grows=True,
+        ),
+        _Alarm(
             label="oldest-event",
+            # SQS leaves out what was received three times or more (SQS developer guide, "Available CloudWatch
+            # metrics"); `stalled-events` sees those.
             why="An event is owed for longer than all its retries take: the worker does not keep up.",
             metric=queue_metric(watched.queue_name, "ApproximateAgeOfOldestMessage"),
             above=args.oldest_message_seconds,
+        ),
+        _Alarm(
+            label="stalled-events",
+            why=(
+                "The reconciler found events that nothing happens to, however often they were received: the "
+                "worker does not keep up, or messages were lost. It queues again those that are lost."
+            ),
+            metric=own_metric(watched.reconciler_name, STALLED_EVENTS),
+            period_seconds=_RECONCILED_WITHIN_SECONDS,
+        ),
+        _Alarm(
+            label="reconciler-silent",
+            why="The reconciler did not run: events that were lost from the queue are not brought back.",
+            metric=function_metric(watched.reconciler_name, "Invocations"),
+            below=1,
+            period_seconds=_RECONCILED_WITHIN_SECONDS,
         ),
         _Alarm(
             label="in-flight",

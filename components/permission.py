@@ -47,6 +47,7 @@ class Permission:
         if self.returns_nothing:
             condition["StringEqualsIfExists"] = {"dynamodb:ReturnValues": "NONE"}
         elif self.only_attributes:
+            # A query says so itself; GetItem and BatchGetItem have no such parameter.
             condition["StringEqualsIfExists"] = {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
         return condition
 

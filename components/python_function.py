@@ -27,6 +27,7 @@ class PythonFunctionArgs:
         permissions: all that it may do, but for writing its own logs.
         timeout_seconds: of one invocation, at most 900 (Lambda's limit).
         memory_mb: which sets its share of a processor as well; one whole at 1769 MB.
+        hooks: run when the function itself is deployed.
     """
 
     module: str
@@ -37,6 +38,7 @@ class PythonFunctionArgs:
     timeout_seconds: int
     memory_mb: int
     log_retention_days: int
+    hooks: pulumi.ResourceHookBinding | None = None
 
 
 class PythonFunction(pulumi.ComponentResource):
@@ -74,7 +76,7 @@ class PythonFunction(pulumi.ComponentResource):
             environment={"variables": variables},
             logging_config={"log_format": "JSON", "log_group": log_group.name},
             # Whatever invokes the function can count on its permissions.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[role_policy]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[role_policy], hooks=args.hooks),
         )
         self.register_outputs({"name": self.function.name})
 

@@ -2,16 +2,25 @@
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env
+from pulumi.runtime.mocks import MockMonitor
+from pulumi.runtime.settings import get_monitor
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from handlers.domain.requeue_request import RequeueInputError, RequeueRequest
 
 BundleTarget = Literal["lambda", "host"]
+
+LOCAL = "WEBHOOK_DELIVERY_LOCAL"
+"""The environment variable that allows what is for local stacks to a program that a real engine runs."""
 
 LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -58,9 +67,9 @@ def _one_of_retention_days(days: int) -> int:
     return days
 
 
-def _json_object(text: str) -> str:
-    if text and not isinstance(json.loads(text), dict):
-        raise ValueError
+def _requeue_input(text: str) -> str:
+    if text:
+        RequeueRequest.parse(json.loads(text))
     return text
 
 
@@ -68,7 +77,8 @@ class Settings(BaseModel):
     """Every configuration key with its default; a field's key is its name in camel case.
 
     A description is what the value must be, for `Pulumi.yaml` and for messages. Text is unset when it is
-    empty, since Pulumi takes a key that `Pulumi.yaml` declares without a default for a required one.
+    empty, since Pulumi takes a key that `Pulumi.yaml` declares without a default for a required one. A list
+    is text there: `pulumi config set` stores text, which the engine refuses for a key of type array.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
@@ -95,6 +105,13 @@ class Settings(BaseModel):
     status_index_shards: int = _whole(
         8, 1, 100, "partitions of the index of owed and failed events; may be raised later, never lowered"
     )
+    # Each request costs about $1.75 a million, refused ones too: API Gateway, Lambda, a read of DynamoDB.
+    api_requests_per_second: int = _whole(
+        200,
+        1,
+        10_000,
+        "requests of all producers together; 200 all day long cost about $30 a day, refused or not",
+    )
     worker_batch_size: int = _whole(10, 1, 10, "events that one run of the worker delivers side by side")
     worker_maximum_concurrency: int = _whole(50, 2, 1000, "runs of the worker at the same time")
     log_retention_days: Annotated[int, AfterValidator(_one_of_retention_days)] = _key(
@@ -106,7 +123,7 @@ class Settings(BaseModel):
     protect_data: bool = _key(
         False, "true or false: guards the tables against deletion, by AWS and by Pulumi, and keeps them"
     )
-    requeue: Annotated[str, AfterValidator(_json_object)] = _key(
+    requeue: Annotated[str, AfterValidator(_requeue_input)] = _key(
         "",
         "a JSON object: input for the requeue function, which runs once per change of this text; a space "
         "more is a change",
@@ -130,15 +147,21 @@ class Settings(BaseModel):
         # them over in the environment, the SDK's own setters in CONFIG.
         given = get_config_env().keys() | CONFIG.get().keys()
         keys = {key.removeprefix(prefix) for key in given if key.startswith(prefix)} | cls.all_keys()
-        return cls.parse({key: text for key in sorted(keys) if (text := config.get(key))}, prefix=prefix)
+        texts = {key: text for key in sorted(keys) if (text := config.get(key))}
+        # The local stack runs the program under the SDK's mock hook, and no deployment does.
+        local = isinstance(get_monitor(), MockMonitor) or os.environ.get(LOCAL) == "1"
+        return cls.parse(texts, prefix=prefix, local=local)
 
     @classmethod
-    def parse(cls, texts: Mapping[str, str], *, prefix: str = "webhook-delivery:") -> Self:
+    def parse(
+        cls, texts: Mapping[str, str], *, prefix: str = "webhook-delivery:", local: bool = True
+    ) -> Self:
         """Validate configuration as Pulumi hands it over: text by key; lists as JSON.
 
         Args:
             texts: what is set, by key without its namespace.
             prefix: the namespace, for messages.
+            local: whether what is for a local stack alone is allowed.
 
         Raises:
             SettingsError: as `load`.
@@ -148,10 +171,11 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate({key: texts[key] for key in texts if key not in unknown})
         except ValidationError as error:
-            wrong = dict.fromkeys(str(fault["loc"][0]) for fault in error.errors())
-            faults += [_wrong(prefix, key, texts[key], cls.must_be(key)) for key in wrong]
+            wrong = {str(fault["loc"][0]): _reason(fault) for fault in error.errors()}
+            faults += [_wrong(prefix, key, texts[key], cls.must_be(key), why) for key, why in wrong.items()]
             raise SettingsError("\n".join(faults)) from error
         faults += _conflicts(prefix, settings)
+        faults += [] if local else _local_only(prefix, settings)
         if faults:
             raise SettingsError("\n".join(faults))
         return settings
@@ -195,18 +219,34 @@ class Settings(BaseModel):
 
 
 def _unknown(prefix: str, key: str, keys: set[str]) -> str:
-    nearest = difflib.get_close_matches(key, sorted(keys), n=1, cutoff=0)[0]
-    return (
-        f"{prefix}{key} is not a configuration key; the nearest one is {prefix}{nearest}. "
-        f"Remove it by `pulumi config rm {prefix}{key}`."
-    )
+    nearest = difflib.get_close_matches(key, sorted(keys), n=1, cutoff=0.5)
+    known = f"; the nearest one is {prefix}{nearest[0]}" if nearest else "; README.md lists those there are"
+    return f"{prefix}{key} is not a configuration key{known}. Remove it by `pulumi config rm {prefix}{key}`."
 
 
-def _wrong(prefix: str, key: str, text: str, must_be: str) -> str:
+def _reason(fault: ErrorDetails) -> str:
+    """Why a value that is of the right shape is wrong all the same; nothing where the shape says it all."""
+    error = fault.get("ctx", {}).get("error")
+    return f" ({error.faults})" if isinstance(error, RequeueInputError) else ""
+
+
+def _wrong(prefix: str, key: str, text: str, must_be: str, why: str) -> str:
     return (
-        f"{prefix}{key} is {text!r}, but must be {must_be}. "
+        f"{prefix}{key} is {text!r}, but must be {must_be}{why}. "
         f"Set it by `pulumi config set`, or return to the default by `pulumi config rm {prefix}{key}`."
     )
+
+
+def _local_only(prefix: str, settings: Settings) -> Iterator[str]:
+    for key, is_set in (
+        ("bundleTarget", settings.bundle_target == "host"),
+        ("allowPrivateTargets", settings.allow_private_targets),
+    ):
+        if is_set:
+            yield (
+                f"{prefix}{key} is for the local stack (`make run`) and not for one on AWS: "
+                f"remove it by `pulumi config rm {prefix}{key}`."
+            )
 
 
 def _conflicts(prefix: str, settings: Settings) -> Iterator[str]:

@@ -30,16 +30,22 @@ class WebhookDeliveryArgs:
     """How the system is set up.
 
     Attributes:
+        stack: the stack's name, for what must be told apart by people and has no name of its own.
         settings: the stack's configuration.
         archive_of: gives the bundle of a function by its name.
     """
 
+    stack: str
     settings: Settings
     archive_of: Archives
 
 
 class WebhookDelivery(pulumi.ComponentResource):
-    """Tables, queues, four functions, a schedule, the HTTP API, its domain if any, and the monitoring."""
+    """Tables, queues, four functions, a schedule, the HTTP API, its domain if any, and the monitoring.
+
+    No logical name has the stack's name in it: `pulumi stack rename` would replace every resource. Physical
+    names have it, by `pulumi:autonaming` in Pulumi.yaml.
+    """
 
     stack_outputs: dict[str, pulumi.Output[Any]]
 
@@ -54,6 +60,7 @@ class WebhookDelivery(pulumi.ComponentResource):
             DeliveryQueueArgs(
                 consumer_timeout_seconds=settings.worker_timeout_seconds,
                 max_receive_count=settings.max_attempts,
+                protect_data=settings.protect_data,
             ),
             child,
         )
@@ -63,6 +70,7 @@ class WebhookDelivery(pulumi.ComponentResource):
         requeue = PythonFunction(f"{name}-requeue", functions.requeue(), child)
         reconciler = PythonFunction(f"{name}-reconciler", functions.reconciler(), child)
         _deliver(name, settings, queue, worker, child)
+        _say_what_workers_may_take(settings)
         Schedule(
             f"{name}-reconciliation",
             ScheduleArgs(function=reconciler.function, every_minutes=_RECONCILE_EVERY_MINUTES),
@@ -73,7 +81,8 @@ class WebhookDelivery(pulumi.ComponentResource):
             HttpApiArgs(
                 function=ingest.function,
                 log_retention_days=settings.log_retention_days,
-                own_domain_only=bool(settings.domain_name),
+                requests_per_second=settings.api_requests_per_second,
+                protect_data=settings.protect_data,
             ),
             child,
         )
@@ -90,6 +99,7 @@ class WebhookDelivery(pulumi.ComponentResource):
                     reconciler_name=reconciler.function.name,
                     events_table_name=tables.events.name,
                 ),
+                dashboard_name=f"webhooks-{args.stack}",
                 oldest_message_seconds=settings.retry_span_seconds + _OLDEST_EVENT_MARGIN_SECONDS,
                 alarm_email=settings.alarm_email,
             ),
@@ -130,6 +140,15 @@ def _deliver(
     )
 
 
+def _say_what_workers_may_take(settings: Settings) -> None:
+    """An account's concurrency is one for all functions, and a deployment cannot ask for it everywhere."""
+    pulumi.log.info(
+        f"up to {settings.worker_maximum_concurrency} workers run at the same time, as far as the account's "
+        "Lambda concurrency allows. New accounts have 10 to 50 (see `aws lambda get-account-settings`): set "
+        "workerMaximumConcurrency to half of it there, or workers keep ingest from answering."
+    )
+
+
 def _endpoint_url(
     name: str, settings: Settings, api: HttpApi, child: pulumi.ResourceOptions
 ) -> pulumi.Output[str]:
@@ -141,6 +160,7 @@ def _endpoint_url(
             domain_name=settings.domain_name,
             hosted_zone_name=settings.hosted_zone_name,
             stage=api.stage,
+            protect_data=settings.protect_data,
         ),
         child,
     )

@@ -6,7 +6,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from handlers import aws, logs
+from handlers import aws, logs, metric
 from handlers.domain.event_store import EventStore
 from handlers.domain.queue import Queue
 from handlers.domain.reconciler import Reconciler
@@ -24,7 +24,9 @@ logs.configure()
 def handler(event: dict[str, Any] | None, context: Any) -> dict[str, Any]:
     """Reconcile and report; what invokes it has nothing to say."""
     logs.begin(context)
-    return respond(event, context, wired_reconciler())
+    report = respond(event, context, wired_reconciler())
+    print(metric.line(metric.STALLED_EVENTS, report["stalled"], function_name=context.function_name))  # noqa: T201 - a log line of CloudWatch's own form
+    return report
 
 
 def respond(_event: dict[str, Any] | None, context: Any, reconciler: Reconciler) -> dict[str, Any]:

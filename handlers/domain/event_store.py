@@ -258,6 +258,7 @@ class EventStore:
             TableName=self._table_name,
             KeyConditionExpression="#tenant = :tenant AND begins_with(#id, :event)",
             ProjectionExpression="#tenant, #id, #attempts, #created",
+            Select="SPECIFIC_ATTRIBUTES",  # the role's condition is about it
             ExpressionAttributeNames={
                 "#tenant": schema.TENANT_ID,
                 "#id": schema.EVENT_ID,

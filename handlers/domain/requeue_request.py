@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +18,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from handlers.domain.events import EventKey
+if TYPE_CHECKING:
+    from handlers.domain.events import EventKey
 
 MAX_EVENT_IDS_NAMED = 10_000
 """In one request. What was left of them is told one by one, and Lambda answers with 6 MB at the most."""
@@ -31,6 +32,7 @@ class RequeueInputError(ValueError):
     """An input that is wrong, so that nothing was sent; the message names each field."""
 
     def __init__(self, faults: str) -> None:
+        self.faults = faults
         super().__init__(f"the requeue input was refused, nothing was sent: {faults}")
 
 
@@ -106,7 +108,7 @@ class RequeueRequest(BaseModel):
             )
         return until
 
-    def matches(self, key: EventKey, created_at: datetime) -> bool:
+    def matches(self, key: "EventKey", created_at: datetime) -> bool:
         """Whether an event is among those asked for; `since` is inclusive, `until` exclusive."""
         return (
             self.names(key)
@@ -114,7 +116,7 @@ class RequeueRequest(BaseModel):
             and (self.until is None or created_at < self.until)
         )
 
-    def names(self, key: EventKey) -> bool:
+    def names(self, key: "EventKey") -> bool:
         """Whether an event is among those asked for, whenever it was created."""
         return (self.tenant_id is None or key.tenant_id == self.tenant_id) and (
             self.event_ids is None or key.event_id in self._event_ids_named

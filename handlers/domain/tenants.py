@@ -196,7 +196,11 @@ class TenantStore:
         """The rows of a tenant, one per API key; all attributes unless some are named."""
         names = {"#tenant": schema.TENANT_ID} | {f"#a{n}": name for n, name in enumerate(attributes)}
         projection = (
-            {"ProjectionExpression": ", ".join(f"#a{n}" for n in range(len(attributes)))}
+            {
+                "ProjectionExpression": ", ".join(f"#a{n}" for n in range(len(attributes))),
+                # As by default where attributes are named; said, since the roles' condition is about it.
+                "Select": "SPECIFIC_ATTRIBUTES",
+            }
             if attributes
             else {}
         )

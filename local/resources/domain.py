@@ -44,9 +44,10 @@ def _record(aws: Aws, declared: Declared) -> Created:
         record["AliasTarget"] = alias.renamed(
             name="DNSName", zoneId="HostedZoneId", evaluateTargetHealth="EvaluateTargetHealth"
         )
+    action = "UPSERT" if properties.take("allowOverwrite") else "CREATE"
     aws.route53.change_resource_record_sets(
         HostedZoneId=properties.take("zoneId"),
-        ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": cast("Any", record)}]},
+        ChangeBatch={"Changes": [{"Action": cast("Any", action), "ResourceRecordSet": cast("Any", record)}]},
     )
     return Created(id=f"{name}_{kind}", outputs={"fqdn": name.rstrip(".")})
 

@@ -1,12 +1,15 @@
 """Log groups, alarms, the dashboard, and the topic that alarms go to."""
 
+from typing import Any
+
 from local.aws import Aws
 from local.environment import ACCOUNT_ID, REGION
-from local.resources.declared import Created, Declared, Kind
+from local.resources.declared import Created, Declared, Kind, Properties
 
 
 def _log_group(aws: Aws, declared: Declared) -> Created:
-    name = declared.physical_name
+    prefix = declared.properties.take("namePrefix")
+    name = f"{prefix}{declared.physical_name}" if prefix else declared.physical_name
     aws.logs.create_log_group(logGroupName=name)
     if days := declared.properties.take("retentionInDays"):
         aws.logs.put_retention_policy(logGroupName=name, retentionInDays=days)
@@ -16,10 +19,10 @@ def _log_group(aws: Aws, declared: Declared) -> Created:
 
 def _metric_alarm(aws: Aws, declared: Declared) -> Created:
     name, properties = declared.physical_name, declared.properties
-    dimensions: dict[str, str] = properties.take("dimensions", {})
+    queries = [_metric_query(query) for query in properties.each("metricQueries")]
     aws.cloudwatch.put_metric_alarm(
         AlarmName=name,
-        Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
+        **({"Metrics": queries} if queries else {"Dimensions": _dimensions(properties)}),
         **properties.renamed(
             alarmDescription="AlarmDescription",
             namespace="Namespace",
@@ -38,6 +41,23 @@ def _metric_alarm(aws: Aws, declared: Declared) -> Created:
         id=name,
         outputs={"name": name, "arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT_ID}:alarm:{name}"},
     )
+
+
+def _metric_query(query: Properties) -> Any:
+    told = query.renamed(id="Id", expression="Expression", label="Label", returnData="ReturnData")
+    metric = query.nested("metric")
+    names = metric.renamed(namespace="Namespace", metricName="MetricName")
+    if not names:
+        return told
+    of_metric = {"Metric": {**names, "Dimensions": _dimensions(metric)}} | metric.renamed(
+        period="Period", stat="Stat"
+    )
+    return {**told, "MetricStat": of_metric, "ReturnData": False}
+
+
+def _dimensions(properties: Properties) -> list[dict[str, str]]:
+    dimensions: dict[str, str] = properties.take("dimensions", {})
+    return [{"Name": key, "Value": value} for key, value in dimensions.items()]
 
 
 def _dashboard(aws: Aws, declared: Declared) -> Created:

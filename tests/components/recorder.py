@@ -38,6 +38,8 @@ class Registered:
     secret_inputs: frozenset[str]
     protect: bool
     retain_on_delete: bool
+    create_timeout: str
+    hooks_before_update: tuple[str, ...]
 
 
 @dataclass(kw_only=True)
@@ -128,6 +130,8 @@ class _Monitor(MockMonitor):
                 secret_inputs=frozenset(key for key, value in raw.items() if _holds_secret(value)),
                 protect=request.protect,
                 retain_on_delete=request.retainOnDelete,
+                create_timeout=request.customTimeouts.create,
+                hooks_before_update=tuple(request.hooks.before_update),
             )
         return super().RegisterResource(request)
 

@@ -24,10 +24,10 @@ from tests.components.test_contracts import (
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 INVOCATION = "aws:lambda/invocation:Invocation"
-DLQ_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue/webhooks-dev-delivery-dlq"
-QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue/webhooks-dev-delivery-queue"
-EVENTS_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/webhooks-dev-tables-events"
-TENANTS_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/webhooks-dev-tables-tenant-api-keys"
+DLQ_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue/webhooks-delivery-dlq"
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue/webhooks-delivery-queue"
+EVENTS_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/webhooks-tables-events"
+TENANTS_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/webhooks-tables-tenant-api-keys"
 TENANT_INDEX_ARN = f"{TENANTS_ARN}/index/{schema.TENANT_ID_INDEX}"
 STATUS_INDEX_ARN = f"{EVENTS_ARN}/index/{schema.STATUS_INDEX}"
 READ_QUEUE = {
@@ -210,10 +210,10 @@ def test_without_a_domain_the_api_answers_at_its_own_address(dev: Recording):
     assert not dev.of_type("webhooks:index:CustomDomain")
 
 
-def test_with_a_domain_the_api_answers_there_alone_by_tls_1_2(prod: Recording):
+def test_with_a_domain_the_api_answers_there_by_tls_1_2_and_at_its_own_address_as_before(prod: Recording):
     assert prod.outputs["endpoint_url"] == "https://hooks.vincentchan.cloud"
     assert prod.outputs["events_url"] == "https://hooks.vincentchan.cloud/v1/events"
-    assert prod.one(API).inputs["disableExecuteApiEndpoint"] is True
+    assert prod.one(API).inputs["disableExecuteApiEndpoint"] is False
     domain = prod.one("aws:apigatewayv2/domainName:DomainName").inputs
     assert domain["domainName"] == "hooks.vincentchan.cloud"
     assert domain["domainNameConfiguration"]["securityPolicy"] == "TLS_1_2"
@@ -252,14 +252,17 @@ def test_requeue_runs_only_when_it_is_asked_for(dev: Recording, requeue_asked_fo
 
 
 def test_every_alarm_is_there_without_an_address_and_tells_nobody(dev: Recording):
-    assert {alarm.name.removeprefix("webhooks-dev-monitoring-") for alarm in dev.of_type(ALARM)} == {
+    assert {alarm.name.removeprefix("webhooks-monitoring-") for alarm in dev.of_type(ALARM)} == {
         "dlq-not-empty",
+        "dlq-grows",
         "oldest-event",
+        "stalled-events",
         "in-flight",
         "worker-errors",
         "worker-throttles",
         "ingest-errors",
         "reconciler-errors",
+        "reconciler-silent",
         "api-5xx",
     }
     assert not any(alarm.inputs["alarmActions"] for alarm in dev.of_type(ALARM))
@@ -296,11 +299,11 @@ def test_the_alarms_watch_what_their_names_say(dev: Recording):
         )
     }
     reconciler = dev.one(FUNCTION, "-reconciler-function")
-    queue = {"QueueName": "webhooks-dev-delivery-queue-1a2b3c4"}
+    queue = {"QueueName": "webhooks-delivery-queue-1a2b3c4"}
     assert watched == {
         "dlq-not-empty": (
             "ApproximateNumberOfMessagesVisible",
-            {"QueueName": "webhooks-dev-delivery-dlq-1a2b3c4"},
+            {"QueueName": "webhooks-delivery-dlq-1a2b3c4"},
         ),
         "oldest-event": ("ApproximateAgeOfOldestMessage", queue),
         "in-flight": ("ApproximateNumberOfMessagesNotVisible", queue),
@@ -311,6 +314,35 @@ def test_the_alarms_watch_what_their_names_say(dev: Recording):
     assert alarm(dev, "in-flight").inputs["threshold"] == 80_000
 
 
+def test_a_reconciler_that_does_not_run_raises_an_alarm_since_there_is_no_value_then(dev: Recording):
+    silent = alarm(dev, "reconciler-silent").inputs
+
+    assert (silent["metricName"], silent["statistic"]) == ("Invocations", "Sum")
+    assert (silent["comparisonOperator"], silent["threshold"]) == ("LessThanThreshold", 1)
+    assert silent["treatMissingData"] == "breaching"
+    rate = dev.one("aws:cloudwatch/eventRule:EventRule").inputs["scheduleExpression"]
+    assert silent["period"] >= 2 * 60 * int(rate.removeprefix("rate(").split(" ", maxsplit=1)[0])
+
+
+def test_new_failures_raise_an_alarm_while_those_of_before_are_still_there(dev: Recording):
+    grows = alarm(dev, "dlq-grows").inputs
+    value, growth = grows["metricQueries"]
+
+    assert value["metric"]["metricName"] == "ApproximateNumberOfMessagesVisible"
+    assert value["metric"]["dimensions"] == {"QueueName": "webhooks-delivery-dlq-1a2b3c4"}
+    assert (growth["expression"], growth["returnData"]) == ("DIFF(value)", True)
+    assert (grows["comparisonOperator"], grows["threshold"]) == ("GreaterThanThreshold", 0)
+
+
+def test_an_event_that_is_owed_for_too_long_is_seen_however_often_it_was_received(dev: Recording):
+    stalled = alarm(dev, "stalled-events").inputs
+    reconciler = dev.one(FUNCTION, "-reconciler-function")
+
+    assert (stalled["namespace"], stalled["metricName"]) == ("WebhookDelivery", "StalledEvents")
+    assert stalled["dimensions"] == {"FunctionName": f"{reconciler.name}-1a2b3c4"}
+    assert (stalled["statistic"], stalled["threshold"]) == ("Maximum", 0)
+
+
 def test_an_event_that_only_waits_for_its_retries_raises_no_alarm(dev: Recording, other_values: Recording):
     longest_wait = (60 + 120 + 240 + 480 + 960) * 1.1
     assert alarm(dev, "oldest-event").inputs["threshold"] > longest_wait
@@ -318,6 +350,25 @@ def test_an_event_that_only_waits_for_its_retries_raises_no_alarm(dev: Recording
         alarm(other_values, "oldest-event").inputs["threshold"]
         < alarm(dev, "oldest-event").inputs["threshold"]
     )
+
+
+def test_a_certificate_is_waited_for_for_a_quarter_of_an_hour_and_its_record_may_be_there_already(
+    prod: Recording,
+):
+    assert prod.one("aws:acm/certificateValidation:CertificateValidation").create_timeout == "15m"
+    assert prod.one("aws:route53/record:Record", "-validation-record").inputs["allowOverwrite"] is True
+
+
+def test_the_access_log_takes_up_no_room_in_the_accounts_own_policy(dev: Recording):
+    group = dev.one("aws:cloudwatch/logGroup:LogGroup", "-access-logs")
+
+    assert group.inputs["namePrefix"].startswith("/aws/vendedlogs/")
+
+
+def test_dashboards_of_two_stacks_and_of_two_regions_have_different_names(dev: Recording, prod: Recording):
+    names = {each.one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardName"] for each in (dev, prod)}
+
+    assert names == {f"webhooks-dev-{REGION}", f"webhooks-prod-{REGION}"}
 
 
 def test_the_dashboard_shows_the_way_of_an_event_and_its_address_is_an_output(dev: Recording):

@@ -162,6 +162,20 @@ def test_every_table_is_guarded_in_every_way_where_data_is_protected_and_in_none
         assert {guards(table) for table in recording.of_type(TABLE)} == {(wanted,) * 3}, label
 
 
+PROTECTED = {TABLE, QUEUE, "aws:apigatewayv2/api:Api", DOMAIN_NAME}
+"""What holds data, and what producers know the stack by."""
+
+
+def test_where_data_is_protected_pulumi_deletes_neither_what_is_owed_nor_the_address_of_the_api(
+    every_recording: dict[str, Recording],
+):
+    for label, recording in every_recording.items():
+        wanted = PROTECTED if CONFIGURATIONS[label].get("protectData") == "true" else set[str]()
+        protected = {resource.type for resource in custom(recording) if resource.protect}
+        assert protected == wanted, label
+        assert all(resource.protect for type_ in wanted for resource in recording.of_type(type_)), label
+
+
 def test_the_production_stack_protects_its_data_and_delivers_to_public_addresses_alone():
     config = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
 

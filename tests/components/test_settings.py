@@ -13,7 +13,9 @@ from components.settings import LOG_RETENTION_DAYS, Settings, SettingsError
 from tests.components.recorder import record
 
 ROOT = Path(__file__).resolve().parents[2]
-PULUMI_TYPES = {str: "string", int: "integer", bool: "boolean", tuple: "array"}
+PULUMI_TYPES = {str: "string", int: "integer", bool: "boolean", tuple: "string"}
+TAKES_TEXT = {"string", "integer", "boolean"}
+"""The types of keys that Pulumi's engine takes text for, and `pulumi config set` stores nothing else."""
 
 
 def refusal(**texts: str) -> str:
@@ -126,13 +128,36 @@ def test_a_wrong_value_is_refused_with_its_key_itself_and_the_remedy(key: str, t
 
 @pytest.mark.parametrize(
     ("unknown", "nearest"),
-    [("workerBatchsize", "workerBatchSize"), ("domain", "domainName"), ("zzz", "")],
+    [("workerBatchsize", "workerBatchSize"), ("domain", "domainName"), ("retryDelays", "retryDelaysSeconds")],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(unknown: str, nearest: str):
     message = refusal(**{unknown: "1"})
     assert f"webhook-delivery:{unknown} is not a configuration key" in message
     assert f"the nearest one is webhook-delivery:{nearest}" in message
     assert f"`pulumi config rm webhook-delivery:{unknown}`" in message
+
+
+@pytest.mark.parametrize("unknown", ["nosuchKey", "zzz"])
+def test_an_unknown_key_that_is_like_none_gets_no_guess(unknown: str):
+    message = refusal(**{unknown: "1"})
+    assert (
+        f"webhook-delivery:{unknown} is not a configuration key; README.md lists those there are" in message
+    )
+    assert f"`pulumi config rm webhook-delivery:{unknown}`" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"tenant": "acme"}', "tenant: Extra inputs are not permitted"),
+        ('{"since": "2026"}', "since: must be a date and time with its zone"),
+        ('{"limit": 0}', "limit: Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_requeue_that_the_function_would_refuse_is_refused_before_anything_is_deployed(text: str, why: str):
+    message = refusal(requeue=text)
+    assert message.startswith(f"webhook-delivery:requeue is {text!r}, but must be a JSON object")
+    assert why in message
 
 
 def test_every_fault_is_named_at_once():
@@ -201,17 +226,42 @@ def test_the_program_refuses_unknown_keys_of_its_own_namespace_only():
 
 
 def test_pulumi_yaml_declares_every_key_with_the_same_default_and_description():
-    declared = read_yaml("Pulumi.yaml")["config"]
+    declared = {
+        key: value
+        for key, value in read_yaml("Pulumi.yaml")["config"].items()
+        if not key.startswith("pulumi:")
+    }
     expected: dict[str, Any] = {}
     for name, field in Settings.model_fields.items():
-        default = list(field.default) if isinstance(field.default, tuple) else field.default
+        default = str(list(field.default)) if isinstance(field.default, tuple) else field.default
         expected[to_camel(name)] = {
             "type": PULUMI_TYPES[type(field.default)],
             "default": default,
             "description": field.description,
         }
-    expected["retryDelaysSeconds"]["items"] = {"type": "integer"}
     assert declared == expected
+    assert {key["type"] for key in declared.values()} <= TAKES_TEXT
+
+
+def test_physical_names_have_the_stacks_name_in_them_by_auto_naming():
+    project = read_yaml("Pulumi.yaml")
+    assert "${stack}" in project["config"]["pulumi:autonaming"]["value"]["pattern"]
+    assert project["requiredPulumiVersion"].startswith(">=3.")
+
+
+@pytest.mark.parametrize("key", ["bundleTarget", "allowPrivateTargets"])
+def test_what_is_for_the_local_stack_is_refused_on_aws(key: str):
+    text = {"bundleTarget": "host", "allowPrivateTargets": "true"}[key]
+
+    with pytest.raises(SettingsError) as refused:
+        Settings.parse({key: text}, local=False)
+
+    assert str(refused.value).startswith(f"webhook-delivery:{key} is for the local stack")
+    assert f"`pulumi config rm webhook-delivery:{key}`" in str(refused.value)
+
+
+def test_the_defaults_of_what_is_for_the_local_stack_are_allowed_on_aws():
+    assert Settings.parse({"bundleTarget": "lambda", "allowPrivateTargets": "false"}, local=False)
 
 
 def test_pulumi_yaml_names_the_project_and_its_virtual_environment():

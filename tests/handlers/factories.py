@@ -35,6 +35,7 @@ class Clock:
 @dataclass
 class LambdaContext:
     aws_request_id: str = "request-1"
+    function_name: str = "a-function"
     remaining_ms: int = 300_000
 
     def get_remaining_time_in_millis(self) -> int:

@@ -239,7 +239,9 @@ def test_more_events_than_one_read_takes_are_all_looked_at(aws: Aws) -> None:
     assert sorted(queue.sent) == ids(events)
 
 
-def test_the_handler_brings_back_what_a_purge_took(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_handler_brings_back_what_a_purge_took_and_tells_a_metric(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Given two events two hours old, of which one message is left, then the other one is sent again."""
     for name, value in {
         "EVENTS_TABLE_NAME": EVENTS_TABLE,
@@ -259,3 +261,8 @@ def test_the_handler_brings_back_what_a_purge_took(aws: Aws, monkeypatch: pytest
 
     assert report == {"stalled": 2, "waiting": 1, "queued": 1}
     assert sorted(json.loads(body)["eventId"] for body in aws.bodies(aws.queue_url)) == ids([lost, waits])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    (directive,) = told["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("WebhookDelivery", [["FunctionName"]])
+    assert directive["Metrics"] == [{"Name": "StalledEvents", "Unit": "Count"}]
+    assert (told["StalledEvents"], told["FunctionName"]) == (2, "a-function")

@@ -256,7 +256,7 @@ SAFEGUARDS = (
         test="tests/components/test_contracts.py::"
         "test_every_request_goes_to_ingest_under_both_throttling_limits",
         file="components/http_api.py",
-        code='                "throttling_burst_limit": _BURST_LIMIT,\n',
+        code='                "throttling_burst_limit": args.requests_per_second,\n',
         without="",
     ),
     Safeguard(

@@ -14,7 +14,7 @@ from tests.security.permissions.calls import SPECIFIC, Call
 
 FUNCTIONS = ("ingest", "worker", "requeue", "reconciler")
 
-_PHYSICAL = re.compile(r"webhooks-local-|-[0-9a-f]{7}(?![0-9a-z])")
+_PHYSICAL = re.compile(r"webhooks-|-[0-9a-f]{7}(?![0-9a-z])")
 _LIMITED_TO = "ForAllValues:StringEquals"
 _ATTRIBUTES = "dynamodb:Attributes"
 _EXACTLY = "StringEqualsIfExists"

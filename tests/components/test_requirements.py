@@ -1,0 +1,47 @@
+"""A deployment with an environment of long ago is refused, with the command that brings it up to date."""
+
+from importlib import metadata
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components.requirements import check_installed
+
+LOCK = """\
+pulumi==3.272.0 \\
+    --hash=sha256:00
+pulumi-aws==7.51.0 ; python_version >= "3.11" \\
+    --hash=sha256:00
+colorama==0.4.6 ; sys_platform == "win32" \\
+    --hash=sha256:00
+"""
+
+
+def check(tmp_path: Path, **installed: str) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text(LOCK)
+
+    def version_of(name: str) -> str:
+        try:
+            return installed[name.replace("-", "_")]
+        except KeyError as error:
+            raise metadata.PackageNotFoundError(name) from error
+
+    check_installed(lock, version_of)
+
+
+def test_what_is_locked_is_fine_and_what_is_for_other_platforms_may_be_missing(tmp_path: Path):
+    check(tmp_path, pulumi="3.272.0", pulumi_aws="7.51.0")
+
+
+def test_another_version_is_refused_with_both_and_the_command(tmp_path: Path):
+    with pytest.raises(pulumi.RunError) as refused:
+        check(tmp_path, pulumi="3.272.0", pulumi_aws="7.1.0")
+
+    assert "pulumi-aws 7.1.0 where 7.51.0 is locked" in str(refused.value)
+    assert "`make install`" in str(refused.value)
+
+
+def test_this_environment_is_what_is_locked():
+    check_installed()
