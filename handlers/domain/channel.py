@@ -24,7 +24,7 @@ class Channel(Protocol):
         """Send all of it."""
         ...
 
-    def receive(self, deadline: Deadline) -> bytes:
+    def read(self, deadline: Deadline) -> bytes:
         """What has come; nothing when the other side is done."""
         ...
 
@@ -50,7 +50,7 @@ class Plain:
             self._socket.settimeout(deadline.remaining())
             left = left[self._socket.send(left) :]
 
-    def receive(self, deadline: Deadline) -> bytes:
+    def read(self, deadline: Deadline) -> bytes:
         """See `Channel`."""
         self._socket.settimeout(deadline.remaining())
         return self._socket.recv(READ_BYTES)
@@ -86,7 +86,7 @@ class Encrypted:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
                 self._flush(deadline)
-                self._take(plain.receive(deadline))
+                self._take(plain.read(deadline))
             except ssl.SSLError:
                 with suppress(OSError):
                     self._flush(deadline)  # the alert that tells the other side why
@@ -101,17 +101,17 @@ class Encrypted:
         self._tls.write(data)
         self._flush(deadline)
 
-    def receive(self, deadline: Deadline) -> bytes:
+    def read(self, deadline: Deadline) -> bytes:
         """See `Channel`."""
-        while (data := self._read()) is None:
+        while (data := self._decrypted()) is None:
             self._flush(deadline)  # what TLS answers by itself
-            self._take(self._plain.receive(deadline))
+            self._take(self._plain.read(deadline))
         return data
 
     def look(self) -> bytes | None:
         """See `Channel`: tickets that come when they please are nothing."""
         for _ in range(_LOOKS):
-            if (data := self._read()) is not None:
+            if (data := self._decrypted()) is not None:
                 return data
             if (encrypted := self._plain.look()) is None:
                 return None
@@ -122,7 +122,7 @@ class Encrypted:
         """See `Channel`."""
         self._plain.close()
 
-    def _read(self) -> bytes | None:
+    def _decrypted(self) -> bytes | None:
         try:
             return self._tls.read(READ_BYTES)
         except ssl.SSLWantReadError:

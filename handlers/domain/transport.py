@@ -167,7 +167,7 @@ def _receive(channel: Channel, exchange: Exchange, deadline: Deadline, unsent: O
         OSError: the connection died before a status was said, or the time is up before the head has ended.
     """
     try:
-        data = channel.receive(deadline)
+        data = channel.read(deadline)
     except OSError as error:
         is_too_late = isinstance(error, TimeoutError) and not exchange.head_is_read
         if is_too_late or not exchange.lost():

@@ -88,7 +88,7 @@ SAFEGUARDS = (
         test="tests/security/targets/test_targets.py::"
         "test_a_connection_that_is_led_to_this_machine_is_closed_before_a_byte_is_sent",
         file="handlers/domain/connecting.py",
-        code="                        self._vet([winner.getpeername()[0]])\n",
+        code="                self._vet([connection.getpeername()[0]])\n",
         without="",
     ),
     Safeguard(
