@@ -1,6 +1,7 @@
 """Which stack the commands work on: its outputs, and clients that reach it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,13 +20,15 @@ from handlers.domain.tenant_registry import TenantRegistry
 from local.aws import Aws
 from local.environment import REGION
 from ops.errors import InputError, OpsError
+from ops.keep_alive import keep_invocations_alive
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_lambda.client import LambdaClient
 
 # The requeue function may run for Lambda's longest, 900 s. A call that was cut off must not be made again.
-_INVOKE = Config(read_timeout=920, retries={"total_max_attempts": 1})
+_INVOKE_SECONDS = 920
+_INVOKE = Config(read_timeout=_INVOKE_SECONDS, retries={"total_max_attempts": 1})
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
@@ -105,7 +108,11 @@ class Stack:
     @cached_property
     def lambda_(self) -> "LambdaClient":
         """Invokes functions."""
-        return self._local.lambda_ if self._local else self._session.client("lambda", config=_INVOKE)  # pyright: ignore[reportUnknownMemberType] - stubs of two services
+        if self._local:
+            return self._local.lambda_
+        client = self._session.client("lambda", config=_INVOKE)  # pyright: ignore[reportUnknownMemberType] - stubs of two services
+        certificates = os.environ.get("AWS_CA_BUNDLE")
+        return keep_invocations_alive(client, read_timeout=_INVOKE_SECONDS, verify=certificates or True)
 
     @cached_property
     def _dynamodb(self) -> "DynamoDBClient":
