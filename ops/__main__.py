@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ops import tenants
+from ops import policies, tenants
 from ops.errors import OpsError
 from ops.requeue import requeue
 from ops.seed import seed
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(tenants.app, name="tenants")
+app.add_typer(policies.app, name="policies")
 app.command()(seed)
 app.command()(requeue)
 
