@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from handlers.domain.requeue import Reason
-from handlers.domain.requeue_request import RequeueInputError, RequeueRequest
+from handlers.domain.requeue_request import REFUSED, RequeueInputError, RequeueRequest
 from ops import show
 from ops.errors import InputError, OpsError, told_plainly
 from ops.show import AsJson
@@ -79,7 +79,7 @@ def _invoke(stack: Stack, payload: dict[str, Any]) -> dict[str, Any]:
     if "FunctionError" not in answer:
         return document
     told = document.get("errorMessage", document)
-    if document.get("errorType") == RequeueInputError.__name__:
+    if str(told).startswith(REFUSED):  # the error's type is not told everywhere
         raise InputError(str(told))
     raise OpsError(
         f"the requeue function failed: {told}. What it had sent is sent; run it again for the rest"

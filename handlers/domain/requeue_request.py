@@ -28,12 +28,16 @@ _LONGEST_ID = 64  # a tenant's may have as many characters, an event's has 30
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
+REFUSED = "the requeue input was refused, nothing was sent"
+"""What the message of every `RequeueInputError` begins with."""
+
+
 class RequeueInputError(ValueError):
     """An input that is wrong, so that nothing was sent; the message names each field."""
 
     def __init__(self, faults: str) -> None:
         self.faults = faults
-        super().__init__(f"the requeue input was refused, nothing was sent: {faults}")
+        super().__init__(f"{REFUSED}: {faults}")
 
 
 def _moment(value: object) -> datetime:

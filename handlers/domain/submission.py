@@ -35,7 +35,10 @@ MESSAGES = {
 _JSON_TYPE = "application/json"
 _PARAMETER = re.compile(r';[ \t]*([^=;\s]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;\s]*)')
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})  # ASCII is UTF-8 as well
-_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
+# Pairs, then other escapes, a backslash's own among them; what is left, and caught, is half of a pair.
+_SURROGATES = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\[^u]|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -160,21 +163,23 @@ def _refusal_of_text(text: str) -> str:
     if text.startswith("\ufeff"):
         return "The body begins with a byte order mark (the bytes EF BB BF). Leave it out."
     try:
-        read = json.loads(text)
+        json.loads(text)
     except json.JSONDecodeError as error:
-        return f"The body is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}."
+        place = f"line {error.lineno} column {error.colno}"
+        return f"The body is not valid JSON: {error.msg.removesuffix(' at')} at {place}."
     except RecursionError:
         return _TOO_DEEP
     except ValueError:  # of `int`
         return _TOO_MANY_DIGITS
-    if half := _HALF_A_PAIR.search(json.dumps(read, ensure_ascii=False)):
+    if half := next((found[1] for found in _SURROGATES.finditer(text) if found[1]), None):
         return (
-            f"The body holds \\u{ord(half[0]):x}, half of a surrogate pair without the other half, "
+            f"The body holds {half.lower()}, half of a surrogate pair without the other half, "
             "which no text in UTF-8 can hold. Send whole characters."
         )
-    return _TOO_MANY_DIGITS if _LONG_NUMBER.search(text) else _TOO_DEEP
+    return _TOO_MANY_DIGITS if _LONG_NUMBER.search(_STRING.sub("", text)) else _TOO_DEEP
 
 
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 _LONG_NUMBER = re.compile(r"[0-9]{4301}")
 _TOO_MANY_DIGITS = "The body holds a number of more than 4,300 digits. Send it as a string."
 _TOO_DEEP = "The body is nested deeper than 200 levels. Flatten it, or send the inner part as a string."
