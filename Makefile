@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo run test faults security check format bench lock audit clean
+.PHONY: help install demo run test faults security engine check format bench lock audit clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ faults: $(STAMP)  ## Kill every handler at every call, let AWS and receivers mis
 
 security: $(STAMP)  ## Try what is claimed of security, take a safeguard out for each claim, and print the counts
 	$(BIN)/python -m tests.security
+
+engine: $(STAMP)  ## Run the program by the real Pulumi engine, where its CLI is on the PATH (no AWS)
+	$(BIN)/python -m engine
 
 bench: $(STAMP)  ## Print figures: events through the local stack, an attempt's cost, bundles, a noisy neighbour
 	$(BIN)/python -m benchmarks.throughput

@@ -1,0 +1,53 @@
+"""Creates resources in the emulator, by what the local stack knows of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.values import declared
+from local.aws import Aws
+from local.errors import LocalStackError
+from local.resources import LOOKUPS, Created, Declared, Properties, create
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Named(Declared):
+    """A resource whose name in AWS the provider has made up already."""
+
+    given: str | None
+
+    @property
+    def physical_name(self) -> str:
+        return self.given or super().physical_name
+
+
+class EmulatorCloud:
+    """The running emulator. What was created there is never updated nor deleted: it ends with the run."""
+
+    def __init__(self, url: str) -> None:
+        """The emulator at `url`."""
+        self._aws = Aws(url)
+
+    def create(
+        self, type_token: str, name: str, inputs: Mapping[str, Any], physical_name: str | None
+    ) -> Created:
+        """Create a resource as the local stack does; raises LocalStackError as that does."""
+        return create(
+            self._aws,
+            _Named(
+                type=type_token, name=name, properties=Properties(declared(dict(inputs))), given=physical_name
+            ),
+        )
+
+    def look_up(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer as the local stack does.
+
+        Raises:
+            LocalStackError: the lookup is not known there.
+        """
+        if token not in LOOKUPS:
+            raise LocalStackError(
+                f"{token}: the local stack does not know this lookup; say how it is answered in "
+                "local/resources/lookups.py"
+            )
+        return LOOKUPS[token](self._aws, arguments)
