@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from handlers.domain.delivery import HttpDelivery
 from handlers.domain.transport import Transport
+from tests.faults.hostile import says, says_nothing
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Receiver, Script, answers, receiver, response
 from tests.wire.tickets import TicketServer
@@ -50,18 +51,6 @@ def over_tls(context: ssl.SSLContext) -> Script:
             answers(response())(secure, running)
 
     return script
-
-
-def says(raw: bytes) -> Script:
-    def script(connection: socket.socket, running: Receiver) -> None:
-        connection.recv(65536)
-        connection.sendall(raw)
-
-    return script
-
-
-def says_nothing(connection: socket.socket, running: Receiver) -> None:
-    running.closed.wait()
 
 
 def resets(connection: socket.socket, running: Receiver) -> None:
