@@ -14,7 +14,7 @@ from handlers.domain.deadline import Deadline
 READ_BYTES = 16 * 1024
 MAX_ENCRYPTED_BYTES = 1024 * 1024
 """Of one answer: far more than an answer that is within its bounds takes, however small its records are."""
-_LOOKS = 4
+_LOOKS = 4  # reads between two exchanges, at the most; whoever says more then is not listened to
 
 
 class Channel(Protocol):
