@@ -1,14 +1,16 @@
 """Webhook delivery on AWS: this is what `pulumi up` runs."""
 
-import pulumi
-
-from components.archives import archives
 from components.requirements import check_installed
-from components.settings import Settings
-from components.stack_name import checked
-from components.webhook_delivery import WebhookDelivery, WebhookDeliveryArgs
 
-check_installed()
+check_installed()  # before anything is imported that an environment of long ago may lack
+
+import pulumi  # noqa: E402 - as above
+
+from components.archives import archives  # noqa: E402
+from components.settings import Settings  # noqa: E402
+from components.stack_name import checked  # noqa: E402
+from components.webhook_delivery import WebhookDelivery, WebhookDeliveryArgs  # noqa: E402
+
 stack = checked(pulumi.get_stack())
 settings = Settings.load(pulumi.Config())
 

@@ -39,42 +39,35 @@ class _Alarm:
     """What is watched of a metric.
 
     Attributes:
-        above: what it must exceed in a period; that there is no value is as good as none.
-        grows: whether it is by how much the value exceeds that of the period before.
-        below: what it must stay below instead, or have no value at all.
+        above: what it must exceed in a period. A period without a value raises no alarm.
+        below: what it must stay below instead. That there are no values at all raises the alarm, too.
+        expression: what is made of the metric, there called `value`, before it is held against the bound.
     """
 
     label: str
     why: str
     metric: Metric
     above: float = 0
-    grows: bool = False
     below: float | None = None
+    expression: str = ""
     period_seconds: int = _PERIOD_SECONDS
 
     def watch(self) -> dict[str, Any]:
         """The arguments of an alarm that depend on what is watched."""
         metric = self.metric
-        if self.grows:
-            of_queue = {
-                "namespace": metric.namespace,
-                "metric_name": metric.name,
-                "dimensions": metric.dimensions,
-                "stat": metric.statistic,
-                "period": self.period_seconds,
-            }
-            return self._bounds() | {
-                "metric_queries": [
-                    {"id": "value", "metric": of_queue},
-                    {"id": "growth", "expression": "DIFF(value)", "label": "growth", "return_data": True},
-                ]
-            }
-        return self._bounds() | {
+        watched: dict[str, Any] = {
             "namespace": metric.namespace,
             "metric_name": metric.name,
             "dimensions": metric.dimensions,
-            "statistic": metric.statistic,
             "period": self.period_seconds,
+        }
+        if not self.expression:
+            return self._bounds() | watched | {"statistic": metric.statistic}
+        return self._bounds() | {
+            "metric_queries": [
+                {"id": "value", "metric": watched | {"stat": metric.statistic}},
+                {"id": "held", "expression": self.expression, "label": self.label, "return_data": True},
+            ]
         }
 
     def _bounds(self) -> dict[str, Any]:
@@ -164,7 +157,7 @@ def _alarms(args: MonitoringArgs) -> list[_Alarm]:
             label="dlq-grows",
             why="More events failed for good than before, while those of before are still there.",
             metric=queue_metric(watched.dlq_name, "ApproximateNumberOfMessagesVisible"),
-            grows=True,
+            expression="DIFF(value)",
         ),
         _Alarm(
             label="oldest-event",
@@ -187,6 +180,9 @@ def _alarms(args: MonitoringArgs) -> list[_Alarm]:
             label="reconciler-silent",
             why="The reconciler did not run: events that were lost from the queue are not brought back.",
             metric=function_metric(watched.reconciler_name, "Invocations"),
+            # Where there are none there is no value, and CloudWatch would go on looking at the last ones for
+            # hours (user guide, "Configuring how CloudWatch alarms treat missing data").
+            expression="FILL(value, 0)",
             below=1,
             period_seconds=_RECONCILED_WITHIN_SECONDS,
         ),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements.txt"
-_PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
+_PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)( ;)?", re.MULTILINE)
 
 
 def check_installed(lock: Path = LOCK, version_of: Callable[[str], str] = metadata.version) -> None:
@@ -18,11 +18,11 @@ def check_installed(lock: Path = LOCK, version_of: Callable[[str], str] = metada
         pulumi.RunError: naming each package that is of another version, and the command that mends it.
     """
     others: list[str] = []
-    for name, locked in _PINNED.findall(lock.read_text()):
+    for name, locked, only_elsewhere in _PINNED.findall(lock.read_text()):
         try:
             installed = version_of(name)
         except metadata.PackageNotFoundError:
-            continue  # for another platform; what is really missing cannot be imported
+            installed = locked if only_elsewhere else "missing"  # perhaps for another platform
         if installed != locked:
             others.append(f"{name} {installed} where {locked} is locked")
     if others:

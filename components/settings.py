@@ -121,7 +121,7 @@ class Settings(BaseModel):
         "", "an e-mail address: where alarms are sent; empty for alarms that only show"
     )
     protect_data: bool = _key(
-        False, "true or false: guards the tables against deletion, by AWS and by Pulumi, and keeps them"
+        False, "true or false: Pulumi deletes neither tables, queues, API nor domain name, and AWS no table"
     )
     requeue: Annotated[str, AfterValidator(_requeue_input)] = _key(
         "",

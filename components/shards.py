@@ -1,5 +1,8 @@
 """The number of the status index's shards, which may only grow."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pulumi
 
 from handlers.environment import IngestEnvironment
@@ -8,23 +11,26 @@ _VARIABLE = IngestEnvironment.variable_name("status_index_shards")
 
 
 def never_fewer(args: pulumi.ResourceHookArgs) -> None:
-    """Refuse to deploy an ingest function that writes to fewer shards than the one before it.
+    """Refuse an update of the ingest function that makes it write to fewer shards.
 
     What lies in the others would be read by nobody any more: neither requeue nor the reconciler knows of more
-    shards than there are.
+    shards than there are. Where the state does not tell how many there were, nothing is refused.
 
     Raises:
         pulumi.RunError: naming both numbers and the way out.
     """
-    before, after = (
-        int((inputs or {})["environment"]["variables"][_VARIABLE])
-        for inputs in (args.old_inputs, args.new_inputs)
-    )
-    if after < before:
+    before, after = _shards(args.old_inputs), _shards(args.new_inputs)
+    if before is not None and after is not None and after < before:
         raise pulumi.RunError(
             f"webhook-delivery:statusIndexShards is {after}, but this stack has had {before}: events in the "
             f"others would be lost from sight. Set {before} or more by `pulumi config set statusIndexShards`."
         )
+
+
+def _shards(inputs: Mapping[str, Any] | None) -> int | None:
+    variables: Mapping[str, Any] = (inputs or {}).get("environment", {}).get("variables", {})
+    told = variables.get(_VARIABLE)
+    return int(told) if isinstance(told, str) and told.isdecimal() else None
 
 
 def shards_never_fewer() -> pulumi.ResourceHookBinding:

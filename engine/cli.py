@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -198,7 +199,8 @@ def _copy_project(folder: Path) -> None:
 
 
 def _install_provider(script: Path) -> None:
-    script.write_text(f"#!/bin/sh\ncd '{ROOT}' && exec '{sys.executable}' -m engine.plugin\n")
+    folder, python = shlex.quote(str(ROOT)), shlex.quote(sys.executable)
+    script.write_text(f"#!/bin/sh\ncd {folder} && exec {python} -m engine.plugin\n")
     script.chmod(0o700)
 
 

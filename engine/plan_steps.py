@@ -185,10 +185,14 @@ def _expect_kept(step: Step, operation: Operation, resources: int) -> None:
 
 def _expect_named(step: Step, pulumi: Pulumi) -> None:
     """By `pulumi:autonaming` in Pulumi.yaml: with the name that the stack had when they were created."""
-    for resource in pulumi.resources():
-        for key in resource.get("inputs", {}).get(DEFAULTS, []):
-            name = resource["inputs"][key]
-            step.expect(f"-{STACK}-" in name, f"{resource['type']} is called {name!r}, without its stack")
+    names = {
+        resource["inputs"][key]: resource["type"]
+        for resource in pulumi.resources()
+        for key in resource.get("inputs", {}).get(DEFAULTS, [])
+    }
+    step.expect(bool(names), "no name was made up")
+    for name, type_ in names.items():
+        step.expect(f"-{STACK}-" in name, f"{type_} is called {name!r}, without its stack")
 
 
 def _expect_protected(step: Step, pulumi: Pulumi, types: list[str]) -> None:

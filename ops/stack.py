@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import boto3
 import requests
 from botocore.config import Config
+from botocore.session import get_session
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from handlers.domain.event_store import EventStore
@@ -111,7 +112,8 @@ class Stack:
         if self._local:
             return self._local.lambda_
         client = self._session.client("lambda", config=_INVOKE)  # pyright: ignore[reportUnknownMemberType] - stubs of two services
-        certificates = os.environ.get("AWS_CA_BUNDLE")
+        # As botocore itself looks for certificates: a proxy that inspects TLS has its own.
+        certificates = get_session().get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
         return keep_invocations_alive(client, read_timeout=_INVOKE_SECONDS, verify=certificates or True)
 
     @cached_property

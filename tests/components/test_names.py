@@ -1,28 +1,11 @@
 """What resources are called: the same in every stack to Pulumi, and within AWS's limits to AWS."""
 
-from collections.abc import Iterator
-
 import pulumi
 import pytest
 
 from components.stack_name import LONGEST, checked
 from tests.components.conftest import DEV, PROD
 from tests.components.recorder import Recording, record
-
-# AWS's limits on names, for the types whose names Pulumi makes up (each service's API reference).
-LONGEST_NAMES = {
-    "aws:apigatewayv2/api:Api": 128,
-    "aws:cloudwatch/eventRule:EventRule": 64,
-    "aws:cloudwatch/logGroup:LogGroup": 512,
-    "aws:cloudwatch/metricAlarm:MetricAlarm": 255,
-    "aws:dynamodb/table:Table": 255,
-    "aws:iam/role:Role": 64,
-    "aws:iam/rolePolicy:RolePolicy": 128,
-    "aws:lambda/function:Function": 64,
-    "aws:sns/topic:Topic": 256,
-    "aws:sqs/queue:Queue": 80,
-}
-AUTONAMED = "{name}-{stack}-0123456"
 
 
 def logical_names(recording: Recording) -> set[tuple[str, str]]:
@@ -34,17 +17,6 @@ def test_no_logical_name_depends_on_the_stacks_name_so_that_a_rename_replaces_no
     assert logical_names(record(config=config, stack="before")) == logical_names(
         record(config=config, stack="after")
     )
-
-
-def too_long(recording: Recording, stack: str) -> Iterator[str]:
-    for resource in recording.resources.values():
-        name = AUTONAMED.format(name=resource.name, stack=stack)
-        if len(name) > LONGEST_NAMES.get(resource.type, len(name)):
-            yield name
-
-
-def test_the_longest_stacks_name_fits_into_every_name_that_it_is_part_of(recording: Recording):
-    assert list(too_long(recording, "s" * LONGEST)) == []
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod", "local", "a", "team_a-staging", "x" * LONGEST])

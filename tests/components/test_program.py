@@ -314,14 +314,16 @@ def test_the_alarms_watch_what_their_names_say(dev: Recording):
     assert alarm(dev, "in-flight").inputs["threshold"] == 80_000
 
 
-def test_a_reconciler_that_does_not_run_raises_an_alarm_since_there_is_no_value_then(dev: Recording):
+def test_a_reconciler_that_does_not_run_raises_an_alarm_though_there_is_no_value_then(dev: Recording):
     silent = alarm(dev, "reconciler-silent").inputs
+    value, filled = silent["metricQueries"]
 
-    assert (silent["metricName"], silent["statistic"]) == ("Invocations", "Sum")
+    assert (value["metric"]["metricName"], value["metric"]["stat"]) == ("Invocations", "Sum")
+    assert (filled["expression"], filled["returnData"]) == ("FILL(value, 0)", True)
     assert (silent["comparisonOperator"], silent["threshold"]) == ("LessThanThreshold", 1)
     assert silent["treatMissingData"] == "breaching"
     rate = dev.one("aws:cloudwatch/eventRule:EventRule").inputs["scheduleExpression"]
-    assert silent["period"] >= 2 * 60 * int(rate.removeprefix("rate(").split(" ", maxsplit=1)[0])
+    assert value["metric"]["period"] >= 2 * 60 * int(rate.removeprefix("rate(").split(" ", maxsplit=1)[0])
 
 
 def test_new_failures_raise_an_alarm_while_those_of_before_are_still_there(dev: Recording):

@@ -1,5 +1,7 @@
 """A deployment with an environment of long ago is refused, with the command that brings it up to date."""
 
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -41,6 +43,31 @@ def test_another_version_is_refused_with_both_and_the_command(tmp_path: Path):
 
     assert "pulumi-aws 7.1.0 where 7.51.0 is locked" in str(refused.value)
     assert "`make install`" in str(refused.value)
+
+
+def test_a_package_that_is_missing_is_named(tmp_path: Path):
+    with pytest.raises(pulumi.RunError, match=r"pulumi missing where 3\.272\.0 is locked"):
+        check(tmp_path, pulumi_aws="7.51.0")
+
+
+def test_the_environment_is_looked_at_before_anything_is_imported_that_it_may_lack():
+    """Given an SDK from before there were hooks, then the remedy is told, and not that a name is missing."""
+    program = """
+import runpy, sys
+import pulumi
+from components import requirements
+def refused(*_):
+    raise pulumi.RunError("make install")
+requirements.check_installed = refused
+del pulumi.ResourceHookBinding
+try:
+    runpy.run_path("__main__.py")
+except pulumi.RunError as error:
+    sys.exit(0 if "make install" in str(error) else 1)
+"""
+    root = Path(__file__).resolve().parents[2]
+
+    assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
 
 
 def test_this_environment_is_what_is_locked():

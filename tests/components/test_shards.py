@@ -39,6 +39,14 @@ def test_fewer_shards_are_refused_with_both_numbers_and_the_remedy(before: int, 
     assert "`pulumi config set statusIndexShards`" in str(refused.value)
 
 
+@pytest.mark.parametrize("inputs", [None, {}, {"environment": {}}, {"environment": {"variables": {}}}])
+def test_a_state_that_does_not_tell_how_many_there_were_stops_no_deployment(inputs: dict[str, Any] | None):
+    update = an_update(8, 8)
+    update.old_inputs = inputs
+
+    never_fewer(update)
+
+
 def test_the_function_that_writes_to_the_shards_is_watched(dev: Recording):
     ingest = dev.one("aws:lambda/function:Function", "-ingest-function")
 
