@@ -1,6 +1,7 @@
 """What the program declares in each configuration."""
 
 import json
+import logging
 from typing import Any
 
 import pulumi_aws as aws
@@ -352,6 +353,15 @@ def test_an_event_that_only_waits_for_its_retries_raises_no_alarm(dev: Recording
         alarm(other_values, "oldest-event").inputs["threshold"]
         < alarm(dev, "oldest-event").inputs["threshold"]
     )
+
+
+def test_a_deployment_says_how_many_workers_an_account_must_have_room_for(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+
+    record(config={**DEV, "workerMaximumConcurrency": "17"})
+
+    assert "up to 17 workers" in caplog.text
+    assert "set workerMaximumConcurrency to half of it" in caplog.text
 
 
 def test_a_certificate_is_waited_for_for_a_quarter_of_an_hour_and_its_record_may_be_there_already(
