@@ -100,7 +100,8 @@ class EventStore:
         attributes = () if bodies else schema.WITHOUT_PAYLOAD
         items, unread = self._batch_get([key_of(key) for key in set(keys)], attributes=attributes)
         now = self._clock().timestamp()
-        alive = [item for item in items if item[schema.EXPIRES_AT] > now]
+        # An item beside an event has no type. Its key may be named all the same: the AWS console shows it.
+        alive = [item for item in items if schema.TYPE in item and item[schema.EXPIRES_AT] > now]
         beside = [payload_key_of(event_key(item)) for item in alive if bodies and schema.PAYLOAD not in item]
         payload_items, payloads_unread = self._batch_get(beside)
         payloads = {event_key(item): item for item in payload_items}

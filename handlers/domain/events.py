@@ -11,6 +11,7 @@ from handlers import schema
 from handlers.domain.timestamps import from_iso, to_iso
 
 EVENT_ID_PREFIX = "evt_"
+MAX_ID_CHARACTERS = 64  # a tenant's id may have as many, an event's has 30
 MAX_ATTEMPT_HISTORY = 12  # two full schedules; the item must stay small
 MAX_ANSWER_BYTES = 256
 

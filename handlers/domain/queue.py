@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from handlers.domain.events import EventKey
+from handlers.domain.events import MAX_ID_CHARACTERS, EventKey
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
@@ -22,8 +22,9 @@ class MalformedMessageError(Exception):
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    tenant_id: str = Field(alias="tenantId", min_length=1)
-    event_id: str = Field(alias="eventId", min_length=1)
+    # DynamoDB refuses a key of more than 1,024 bytes, and with it every other event of the batch.
+    tenant_id: str = Field(alias="tenantId", min_length=1, max_length=MAX_ID_CHARACTERS)
+    event_id: str = Field(alias="eventId", min_length=1, max_length=MAX_ID_CHARACTERS)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -18,13 +18,11 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-if TYPE_CHECKING:
-    from handlers.domain.events import EventKey
+from handlers.domain.events import MAX_ID_CHARACTERS, EventKey
 
 MAX_EVENT_IDS_NAMED = 10_000
 """In one request. What was left of them is told one by one, and Lambda answers with 6 MB at the most."""
 
-_LONGEST_ID = 64  # a tenant's may have as many characters, an event's has 30
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -70,7 +68,7 @@ def _some(event_ids: list[str]) -> list[str]:
 
 
 _Moment = Annotated[datetime, BeforeValidator(_moment)]
-_Id = Annotated[str, Field(min_length=1, max_length=_LONGEST_ID)]
+_Id = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
 
 class RequeueRequest(BaseModel):
@@ -112,7 +110,7 @@ class RequeueRequest(BaseModel):
             )
         return until
 
-    def matches(self, key: "EventKey", created_at: datetime) -> bool:
+    def matches(self, key: EventKey, created_at: datetime) -> bool:
         """Whether an event is among those asked for; `since` is inclusive, `until` exclusive."""
         return (
             self.names(key)
@@ -120,7 +118,7 @@ class RequeueRequest(BaseModel):
             and (self.until is None or created_at < self.until)
         )
 
-    def names(self, key: "EventKey") -> bool:
+    def names(self, key: EventKey) -> bool:
         """Whether an event is among those asked for, whenever it was created."""
         return (self.tenant_id is None or key.tenant_id == self.tenant_id) and (
             self.event_ids is None or key.event_id in self._event_ids_named

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -52,6 +53,11 @@ def an_event(**changes: Any) -> Event:
     }
     fields |= changes
     return new_event(**fields | {"data": as_sent(fields["data"])})
+
+
+def incompressible(size: int) -> str:
+    """Text of twice `size` bytes that no compression makes small; the same each time."""
+    return random.Random(size).randbytes(size).hex()  # noqa: S311 - the same bytes each run
 
 
 def as_sent(data: Any) -> bytes:

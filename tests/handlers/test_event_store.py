@@ -1,6 +1,5 @@
 """The table of events: what is stored, what is read back, and which writes are refused."""
 
-import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,7 +10,7 @@ from handlers import schema
 from handlers.domain.event_store import INLINE_PAYLOAD_BYTES, EventStore, shard_of
 from handlers.domain.events import MAX_ATTEMPT_HISTORY, Event, EventKey
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws, FailingClient
-from tests.handlers.factories import NOON, TARGET_URL, an_attempt, an_event
+from tests.handlers.factories import NOON, TARGET_URL, an_attempt, an_event, incompressible
 
 RETENTION = timedelta(days=30)
 
@@ -24,10 +23,6 @@ def stored(aws: Aws, **changes) -> Event:
 
 def read_one(aws: Aws, event: Event) -> Event:
     return aws.events.read([event.key]).events[event.key]
-
-
-def incompressible(size: int) -> str:
-    return random.Random(size).randbytes(size).hex()  # noqa: S311 - the same bytes each run
 
 
 def test_an_event_is_stored_with_the_attributes_of_the_contract(aws: Aws) -> None:
@@ -115,6 +110,22 @@ def test_an_event_is_read_without_its_body_wherever_that_lies(aws: Aws) -> None:
     found = aws.events.read([small.key, large.key], bodies=False).events
 
     assert found == {event.key: replace(event, body=None) for event in (small, large)}
+
+
+@pytest.mark.parametrize("bodies", [True, False])
+def test_the_item_beside_an_event_is_no_event(aws: Aws, bodies: bool) -> None:
+    large = stored(aws, data={"blob": incompressible(9000)})
+    beside = [
+        EventKey(tenant_id=item["tenantId"]["S"], event_id=item["eventId"]["S"])
+        for item in aws.items(EVENTS_TABLE)
+        if item["eventId"]["S"] != large.key.event_id
+    ]
+
+    found = aws.events.read([*beside, large.key], bodies=bodies)
+
+    assert len(beside) == 1
+    assert set(found.events) == {large.key}
+    assert found.unread == set()
 
 
 def test_an_event_without_its_body_cannot_be_stored(aws: Aws) -> None:

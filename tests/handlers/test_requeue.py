@@ -18,7 +18,7 @@ from handlers.domain.requeue import MAX_EVENT_IDS_SHOWN, Reason, Requeuer
 from handlers.domain.requeue_request import RequeueInputError, RequeueRequest
 from handlers.domain.tenants import new_api_key, new_webhook_secret
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
-from tests.handlers.factories import NOON, TARGET_URL, Clock, LambdaContext, an_event
+from tests.handlers.factories import NOON, TARGET_URL, Clock, LambdaContext, an_event, incompressible
 
 NEVER = float("inf")
 UNREACHABLE = ClientError({"Error": {"Code": "InternalServerError"}}, "operation")
@@ -302,7 +302,9 @@ def test_each_event_that_was_named_and_not_sent_is_told_with_the_reason(aws: Aws
     late = a_failed_event(aws, in_dlq=False, now=NOON + timedelta(hours=2))
     late_in_dlq = a_failed_event(aws, now=NOON + timedelta(hours=2))
     other = a_failed_event(aws, in_dlq=False, tenant_id="shop")
+    large = a_failed_event(aws, in_dlq=False, data={"blob": incompressible(9000)})
     expected = {
+        f"payload#{large.key.event_id}": "unknown",
         delivered.key.event_id: "delivered",
         cleared.key.event_id: "delivered",
         pending.key.event_id: "waiting",

@@ -3,6 +3,7 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +19,15 @@ from handlers.domain.queue import MalformedMessageError, Message, Queue
 from handlers.domain.retry import RetrySchedule
 from handlers.domain.tenants import Tenant, TenantStore
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
-from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_message, an_attempt, an_event
+from tests.handlers.factories import (
+    NOON,
+    TARGET_URL,
+    LambdaContext,
+    a_message,
+    an_attempt,
+    an_event,
+    incompressible,
+)
 from tests.handlers.receivers import answers, receiver, response
 
 HOLD = 60
@@ -76,10 +85,10 @@ def dispatcher(aws: Aws, receivers: Any, queue: Queue, *, dynamodb: Any = None) 
     )
 
 
-def stored(aws: Aws, tenant_id: str = "acme") -> Event:
+def stored(aws: Aws, tenant_id: str = "acme", **changes: Any) -> Event:
     if aws.tenants.show(tenant_id) is None:
         aws.tenants.create(tenant_id=tenant_id, target_url=TARGET_URL, now=NOON)
-    event = an_event(tenant_id=tenant_id)
+    event = an_event(tenant_id=tenant_id, **changes)
     aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
     return event
 
@@ -271,6 +280,17 @@ def test_an_event_that_is_gone_is_acknowledged(
     assert receivers.attempts == []
 
 
+def test_a_message_that_names_the_item_beside_an_event_holds_no_other_up(
+    aws: Aws, receivers: Receivers, queue: VisibilityRecorder
+) -> None:
+    event = stored(aws, data={"blob": incompressible(9000)})
+    beside = replace(event, key=replace(event.key, event_id=f"payload#{event.key.event_id}"))
+
+    assert dispatcher(aws, receivers, queue).settle([a_message(beside), a_message(event)]) == []
+    assert [event_id for event_id, _ in receivers.attempts] == [event.key.event_id]
+    assert aws.item(event)["status"] == "DELIVERED"
+
+
 def test_a_tenant_without_a_row_reaches_the_attempt_as_none(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
@@ -292,6 +312,8 @@ MALFORMED = [
     '{"tenantId": "acme", "eventId": 7}',
     '{"tenantId": "", "eventId": "evt_1"}',
     '{"tenantId": "acme", "eventId": "evt_1", "url": "https://elsewhere.example"}',
+    json.dumps({"tenantId": "acme", "eventId": "e" * 1025}),
+    json.dumps({"tenantId": "t" * 2049, "eventId": "evt_1"}),
 ]
 
 
