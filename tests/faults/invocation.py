@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from importlib import import_module
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +27,10 @@ from handlers.domain.timestamps import utc_now
 from tests.faults.aws_faults import AwsFault, interfere
 
 _GRACE_SECONDS = 10
+
+_one_looks_after_processes = threading.Lock()
+"""`Process.start` reads how every other process ended, and of two threads that read one's end at the same
+time the second is told 255."""
 
 RECEIVER = "POST to the receiver"
 
@@ -101,7 +105,8 @@ def invoke(invocation: Invocation, *, started: Callable[[int], None] = lambda _:
     """
     ours, theirs = _context.Pipe()
     process = _context.Process(target=_run, args=(invocation, theirs), daemon=True)
-    process.start()
+    with _one_looks_after_processes:
+        process.start()
     theirs.close()
     started(process.pid or 0)
     outcome = Outcome()
@@ -117,10 +122,11 @@ def invoke(invocation: Invocation, *, started: Callable[[int], None] = lambda _:
             raise TimeoutError(f"{invocation.function} made no call and did not end")
     finally:
         ours.close()
-        if process.is_alive() and outcome.answer is None and outcome.error is None:
-            process.join(1)
+        if outcome.answer is None and outcome.error is None and not wait([process.sentinel], timeout=1):
             process.kill()
-        process.join()
+        wait([process.sentinel])
+        with _one_looks_after_processes:
+            process.join()
     outcome.killed = process.exitcode == -signal.SIGKILL
     return outcome
 
