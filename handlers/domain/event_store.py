@@ -98,10 +98,11 @@ class EventStore:
     def read(self, keys: Iterable[EventKey], *, bodies: bool = True) -> FoundEvents:
         """Read up to 100 events consistently, with their bodies or without; expired ones count as gone."""
         attributes = () if bodies else schema.WITHOUT_PAYLOAD
-        items, unread = self._batch_get([key_of(key) for key in set(keys)], attributes=attributes)
+        # The table holds items that are no events, under other keys; the AWS console shows those, too.
+        named = {key for key in keys if key.event_id.startswith(EVENT_ID_PREFIX)}
+        items, unread = self._batch_get([key_of(key) for key in named], attributes=attributes)
         now = self._clock().timestamp()
-        # An item beside an event has no type. Its key may be named all the same: the AWS console shows it.
-        alive = [item for item in items if schema.TYPE in item and item[schema.EXPIRES_AT] > now]
+        alive = [item for item in items if item[schema.EXPIRES_AT] > now]
         beside = [payload_key_of(event_key(item)) for item in alive if bodies and schema.PAYLOAD not in item]
         payload_items, payloads_unread = self._batch_get(beside)
         payloads = {event_key(item): item for item in payload_items}

@@ -224,10 +224,7 @@ class _Run:
         unseen = [key for key in dict.fromkeys(keys) if key not in self._seen]
         for begin in range(0, len(unseen), _READ_BATCH):
             batch = unseen[begin : begin + _READ_BATCH]
-            # The table holds items that are no events, under other keys.
-            found = self._events.read(
-                [key for key in batch if key.event_id.startswith(EVENT_ID_PREFIX)], bodies=False
-            )
+            found = self._events.read(batch, bodies=False)
             for key in batch:
                 event = found.events.get(key)
                 if event is None or event.status != schema.FAILED:

@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from handlers import schema
+from handlers.domain.events import MAX_ID_CHARACTERS
 from handlers.domain.items import plain, typed
 from handlers.domain.tenants import (
     KEY_ID_LENGTH,
@@ -32,7 +33,7 @@ from handlers.domain.timestamps import to_iso
 MAX_KEYS = 99
 """Of one tenant, disabled ones included: DynamoDB's transactions take 100 actions."""
 
-_TENANT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TENANT_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_CHARACTERS}}}")
 
 
 class TenantError(Exception):
@@ -89,7 +90,8 @@ class TenantRegistry(TenantStore):
         """
         if not _TENANT_ID.fullmatch(tenant_id):
             raise InvalidTenantIdError(
-                f"tenant id {tenant_id!r}: use 1 to 64 letters, digits, underscores and hyphens"
+                f"tenant id {tenant_id!r}: use 1 to {MAX_ID_CHARACTERS} letters, digits, "
+                "underscores and hyphens"
             )
         if self.show(tenant_id) is not None:
             raise TenantExistsError(f"tenant {tenant_id!r} exists already: choose another id")

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import requeue
-from handlers.domain.event_store import EventStore, FoundEvents
+from handlers.domain.event_store import EventStore
 from handlers.domain.events import Event, EventKey
 from handlers.domain.queue import Queue
 from handlers.domain.requeue import MAX_EVENT_IDS_SHOWN, Reason, Requeuer
@@ -449,12 +449,14 @@ def test_an_event_that_failed_again_meanwhile_is_left_for_the_next_run(aws: Aws)
 
 
 def test_an_event_that_dynamodb_does_not_get_to_is_not_called_unknown(aws: Aws) -> None:
-    class Throttled(EventStore):
-        def read(self, keys: Any, *, bodies: bool = True) -> FoundEvents:
-            return FoundEvents(events={}, unread=frozenset(keys))
+    class Throttled(FailingClient):
+        def batch_get_item(self, **request: Any) -> dict[str, Any]:
+            return {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
 
     event = a_failed_event(aws, in_dlq=False)
-    throttled = replace(requeuer(aws), events=Throttled(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
+    client: Any = Throttled(aws.dynamodb)
+    events = EventStore(client, EVENTS_TABLE, clock=aws.clock, pause=lambda _: None)
+    throttled = replace(requeuer(aws), events=events)
     request = RequeueRequest.parse({"tenantId": "acme", "eventIds": [*ids(event), "no id"]})
 
     report = throttled.run(request, ends_at=NEVER).document()
