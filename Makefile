@@ -43,10 +43,11 @@ bench: $(STAMP)  ## Print figures: events through the local stack, an attempt's 
 	$(BIN)/python -m bundles
 	$(BIN)/python -m benchmarks.noisy_neighbour
 
-check: $(STAMP)  ## Format check, lint and strict type check
+check: $(STAMP)  ## Format check, lint, strict types, and who may import whom
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo --no-cache
 
 format: $(STAMP)  ## Format the code and mend what the linter can
 	$(BIN)/ruff format .

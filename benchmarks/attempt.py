@@ -20,11 +20,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.events import new_event
-from handlers.domain.tenants import Tenant, new_webhook_secret
-from handlers.domain.timestamps import utc_now
-from handlers.domain.transport import Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.transport import Transport
+from handlers.intake.new_event import new_event
+from handlers.model.tenant import Tenant, new_webhook_secret
+from handlers.model.timestamps import utc_now
 from local.environment import HOST
 
 KEPT, CLOSED = "/kept", "/closed"

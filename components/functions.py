@@ -9,13 +9,13 @@ from components.python_function import PythonFunctionArgs
 from components.settings import Settings
 from components.shards import shards_never_fewer
 from components.tables import Tables
-from handlers import schema
 from handlers.environment import (
     IngestEnvironment,
     ReconcilerEnvironment,
     RequeueEnvironment,
     WorkerEnvironment,
 )
+from handlers.store import schema
 
 # Longer than the 30 seconds that an HTTP API waits: it then answers 503, where an invocation that timed out
 # would make it answer 500.

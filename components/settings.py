@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from handlers.domain.requeue_request import RequeueInputError, RequeueRequest
+from handlers.recovery.requeue_request import RequeueInputError, RequeueRequest
 
 BundleTarget = Literal["lambda", "host"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from handlers import schema
+from handlers.store import schema
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from engine.expectations import all_destroyed, exactly, nothing_changed, only
 from engine.keys import KEYS, TENANT
 from engine.plugin import EMULATOR
 from engine.report import Report, Step
-from handlers import schema
+from handlers.model.delivery import Status
 from local.aws import Aws
 from local.launcher import Emulator, running_emulator
 from local.receiver import Receiver, accepts, refuses
@@ -87,12 +87,12 @@ def _use(stack: DeployedStack, receiver: Receiver, report: Report) -> str:
         tenant = stack.create_tenant(TENANT, receiver.url)
         receiver.trust(tenant.webhook_secret)
         event_id = stack.post_event(tenant.api_key, _TAKEN, {"order": 1})
-        _wait_for_status(stack, event_id, schema.DELIVERED)
+        _wait_for_status(stack, event_id, Status.DELIVERED)
         _expect_delivered(step, receiver, event_id, attempts=1)
     with report.step("an event that its receiver refuses") as step:
         receiver.answer(_REFUSED, refuses)
         event_id = stack.post_event(tenant.api_key, _REFUSED, {"order": 2})
-        _wait_for_status(stack, event_id, schema.FAILED)
+        _wait_for_status(stack, event_id, Status.FAILED)
         _expect_delivered(step, receiver, event_id, attempts=2)
     return event_id
 
@@ -111,7 +111,7 @@ def _requeue(pulumi: Pulumi, stack: DeployedStack, receiver: Receiver, event_id:
     with report.step("config set requeue, up") as step:
         result = _requeue_by(pulumi, step, json.dumps(request), "created")
         step.expect(result.get("requeued") == 1, f"requeue_result is {result}, not of one event")
-        _wait_for_status(stack, event_id, schema.DELIVERED)
+        _wait_for_status(stack, event_id, Status.DELIVERED)
         _expect_delivered(step, receiver, event_id, attempts=3)
     with report.step("config set requeue to another text, up") as step:
         result = _requeue_by(pulumi, step, json.dumps(request) + " ", "replaced")

@@ -12,18 +12,19 @@ from typing import Any
 
 import structlog
 
-from handlers import aws, logs
-from handlers.domain import problems
-from handlers.domain.authentication import Authenticator
-from handlers.domain.event_store import EventStore
-from handlers.domain.idempotency import IdempotencyStore, idempotent_request
-from handlers.domain.intake import Intake
-from handlers.domain.problems import Problem
-from handlers.domain.queue import Queue
-from handlers.domain.submission import parse_submission, require_json
-from handlers.domain.tenants import TenantStore
-from handlers.domain.timestamps import Clock, to_iso, utc_now
+from handlers import logs
 from handlers.environment import IngestEnvironment
+from handlers.intake import problems
+from handlers.intake.acceptance import Intake
+from handlers.intake.authentication import Authenticator
+from handlers.intake.idempotency import IdempotencyStore, idempotent_request
+from handlers.intake.problems import Problem
+from handlers.intake.submission import parse_submission, require_json
+from handlers.model.timestamps import Clock, to_iso, utc_now
+from handlers.store import aws
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
+from handlers.store.tenants import TenantStore
 
 EVENTS_PATH = "/v1/events"
 

@@ -6,12 +6,13 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from handlers import aws, logs, metric
-from handlers.domain.event_store import EventStore
-from handlers.domain.queue import Queue
-from handlers.domain.reconciler import Reconciler
-from handlers.domain.timestamps import Clock, utc_now
+from handlers import logs, metric
 from handlers.environment import ReconcilerEnvironment
+from handlers.model.timestamps import Clock, utc_now
+from handlers.recovery.reconciler import Reconciler
+from handlers.store import aws
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
 
 # At one run in ten minutes: about two a second, which the workers take beside their other work.
 MAX_EVENTS_PER_RUN = 1000

@@ -5,14 +5,15 @@ import time
 from functools import cache
 from typing import Any
 
-from handlers import aws, logs
-from handlers.domain.event_store import EventStore
-from handlers.domain.queue import Queue
-from handlers.domain.requeue import Requeuer
-from handlers.domain.requeue_request import RequeueRequest
-from handlers.domain.tenants import TenantStore
-from handlers.domain.timestamps import Clock, utc_now
+from handlers import logs
 from handlers.environment import RequeueEnvironment
+from handlers.model.timestamps import Clock, utc_now
+from handlers.recovery.requeue import Requeuer
+from handlers.recovery.requeue_request import RequeueRequest
+from handlers.store import aws
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
+from handlers.store.tenants import TenantStore
 
 # Longer than Lambda's longest run of 900 s.
 DLQ_VISIBILITY_SECONDS = 960

@@ -7,16 +7,17 @@ from typing import Any
 
 import structlog
 
-from handlers import aws, logs
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.dispatch import Dispatcher
-from handlers.domain.event_store import EventStore
-from handlers.domain.queue import Message, Queue
-from handlers.domain.retry import RetrySchedule
-from handlers.domain.tenants import TenantStore
-from handlers.domain.timestamps import Clock, utc_now
-from handlers.domain.transport import Transport
+from handlers import logs
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.batch import Dispatcher
+from handlers.delivery.retry import RetrySchedule
+from handlers.delivery.transport import Transport
 from handlers.environment import WorkerEnvironment
+from handlers.model.timestamps import Clock, utc_now
+from handlers.store import aws
+from handlers.store.events import EventStore
+from handlers.store.queue import Message, Queue
+from handlers.store.tenants import TenantStore
 
 MAX_BATCH_SIZE = 10
 # An attempt ends within the webhook timeout and the function 15 s after it; the rest is for clocks that

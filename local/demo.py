@@ -4,7 +4,7 @@ import time
 
 from rich.console import Console
 
-from handlers import schema
+from handlers.model.delivery import Status
 from local.receiver import Delivery, accepts, accepts_after, refuses
 from local.report import Line, show
 from local.scene import Scene, open_scene
@@ -47,15 +47,15 @@ def _play_short_retries(scene: Scene) -> list[Line]:
     budget = len(SHORT_DELAYS) + 1
 
     with scene.promise("Delivered at the first attempt", taken, attempts=1) as first:
-        scene.wait_for_status(taken, schema.DELIVERED)
+        scene.wait_for_status(taken, Status.DELIVERED)
 
     text = f"Delivered after {_FAILURES} retries"
     with scene.promise(text, later, attempts=_FAILURES + 1) as retried:
-        scene.wait_for_status(later, schema.DELIVERED)
+        scene.wait_for_status(later, Status.DELIVERED)
 
     text = f"Failed after {len(SHORT_DELAYS)} retries, found in the DLQ"
     with scene.promise(text, refused, attempts=budget) as failed:
-        scene.wait_for_status(refused, schema.FAILED)
+        scene.wait_for_status(refused, Status.FAILED)
         scene.wait_for_dead_letters(refused)
 
     requeued = _requeue(scene, refused, after=budget)
@@ -73,7 +73,7 @@ def _play_real_schedule(scene: Scene) -> list[Line]:
     with scene.promise(f"No retry early: {schedule} s, then the DLQ", sent, attempts=budget) as line:
         for number, delay in enumerate(REAL_DELAYS, start=1):
             _watch_retry(scene, line, sent[0], number, delay)
-        scene.wait_for_status(sent, schema.FAILED)
+        scene.wait_for_status(sent, Status.FAILED)
         scene.wait_for_dead_letters(sent)
         (letter,) = scene.stack.dead_letters()
         scene.say(f"[cyan]in the DLQ[/] {letter.event_id}  after {letter.receive_count} receives")
@@ -87,7 +87,7 @@ def _requeue(scene: Scene, event_ids: list[str], *, after: int) -> Line:
         report = scene.stack.requeue()
         scene.say(f"[cyan]requeued[/]   {report['requeued']} of {len(event_ids)}")
         line.expect(report["requeued"] == len(event_ids), f"the requeue function reported {report}")
-        scene.wait_for_status(event_ids, schema.DELIVERED)
+        scene.wait_for_status(event_ids, Status.DELIVERED)
         scene.wait_for_dead_letters([])
     return line
 

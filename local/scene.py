@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from handlers.domain.tenants import NewTenant
+from handlers.model.tenant import NewTenant
 from local.errors import LocalStackError
 from local.receiver import Delivery, Receiver
 from local.report import Line

@@ -13,10 +13,10 @@ from typing import Any, Self
 
 import requests
 
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event, EventKey
-from handlers.domain.tenant_registry import TenantRegistry
-from handlers.domain.tenants import NewTenant, new_api_key
+from handlers.model.event import Event, EventKey
+from handlers.model.tenant import NewTenant, new_api_key
+from handlers.store.events import EventStore
+from handlers.store.tenant_registry import TenantRegistry
 from local.aws import Aws
 from local.control import QueueClock
 from local.errors import LocalStackError

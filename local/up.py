@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from handlers.domain.tenants import NewTenant
+from handlers.model.tenant import NewTenant
 from local.errors import LocalStackError
 from local.receiver import Delivery, Receiver
 from local.signals import stopped_by_signals

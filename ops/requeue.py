@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from handlers.domain.requeue import Reason
-from handlers.domain.requeue_request import REFUSED, RequeueInputError, RequeueRequest
+from handlers.recovery.requeue import Reason
+from handlers.recovery.requeue_request import REFUSED, RequeueInputError, RequeueRequest
 from ops import show
 from ops.errors import InputError, OpsError, told_plainly
 from ops.show import AsJson

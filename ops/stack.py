@@ -16,8 +16,8 @@ from botocore.config import Config
 from botocore.session import get_session
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from handlers.domain.event_store import EventStore
-from handlers.domain.tenant_registry import TenantRegistry
+from handlers.store.events import EventStore
+from handlers.store.tenant_registry import TenantRegistry
 from local.aws import Aws
 from local.environment import REGION
 from ops.errors import InputError, OpsError

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from handlers import schema
-from handlers.domain.targets import TargetNotAllowedError, parse_target
-from handlers.domain.tenant_registry import TenantError, UnknownTenantError
-from handlers.domain.tenants import API_KEY_PREFIX, NewTenant, TenantSummary, key_id_of
-from handlers.domain.timestamps import to_iso, utc_now
+from handlers.delivery.targets import TargetNotAllowedError, parse_target
+from handlers.model.tenant import API_KEY_PREFIX, KeyState, NewTenant, TenantSummary, key_id_of
+from handlers.model.timestamps import to_iso, utc_now
+from handlers.store.tenant_registry import TenantError, UnknownTenantError
 from ops import show
 from ops.errors import InputError, told_plainly
 from ops.show import AsJson
@@ -125,7 +124,7 @@ def disable(
 ) -> None:
     """Switch off an API key, or all of a tenant's; it is refused within a minute."""
     name = _one(tenant, tenant_id)
-    summary = _set_state(context.obj, name, schema.DISABLED, key_id)
+    summary = _set_state(context.obj, name, KeyState.DISABLED, key_id)
     if not summary.active_key_ids:
         show.progress.print(f"{name} has no active key now: `enable` and `rotate-key` let it in again")
     _show(summary, as_json=as_json, title="API key disabled" if key_id else "All API keys disabled")
@@ -140,7 +139,7 @@ def enable(
     as_json: AsJson = False,
 ) -> None:
     """Switch on an API key that was disabled, or all of a tenant's."""
-    summary = _set_state(context.obj, _one(tenant, tenant_id), schema.ACTIVE, key_id)
+    summary = _set_state(context.obj, _one(tenant, tenant_id), KeyState.ACTIVE, key_id)
     _show(summary, as_json=as_json, title="API key enabled" if key_id else "All API keys enabled")
 
 

@@ -25,10 +25,10 @@ def test_a_bundle_is_the_packages_their_bill_and_the_whole_handlers_package(
     write_files(
         project / "handlers",
         {
-            "domain/events.py": b"",
+            "store/events.py": b"",
             "openapi.json": b"{}",
             "__pycache__/greet.cpython-311.pyc": b"stale",
-            "domain/.DS_Store": b"junk",
+            "store/.DS_Store": b"junk",
         },
     )
 
@@ -39,7 +39,7 @@ def test_a_bundle_is_the_packages_their_bill_and_the_whole_handlers_package(
         "sbom.cdx.json",
         "handlers/__init__.py",
         "handlers/greet.py",
-        "handlers/domain/events.py",
+        "handlers/store/events.py",
         "handlers/openapi.json",
     }
     assert bundle.path.parent == project / ".cache" / "bundles"

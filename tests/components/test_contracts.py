@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from components.functions import Functions
-from handlers.domain.retry import MAX_RETRY_AFTER_SECONDS
+from handlers.delivery.retry import MAX_RETRY_AFTER_SECONDS
 from handlers.environment import (
     FunctionEnvironment,
     IngestEnvironment,

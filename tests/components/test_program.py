@@ -8,7 +8,7 @@ import pulumi_aws as aws
 import pytest
 
 from components.schedule import Schedule, ScheduleArgs
-from handlers import schema
+from handlers.store import schema
 from tests.components.conftest import DEV
 from tests.components.recorder import ACCOUNT, REGION, Recording, Registered, record
 from tests.components.test_contracts import (

@@ -70,5 +70,39 @@ except pulumi.RunError as error:
     assert subprocess.run([sys.executable, "-c", program], cwd=root, check=False).returncode == 0
 
 
+def test_the_program_needs_no_package_but_those_that_its_own_lock_names():
+    """Pulumi builds the environment from `requirements.txt`; only developers have all of the others."""
+    program = """
+import re, sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+installed = packages_distributions()
+locked = set(re.findall(r"^([A-Za-z0-9._-]+)==", Path("requirements.txt").read_text(), re.MULTILINE))
+plain = lambda name: re.sub(r"[-_.]+", "-", name).lower()
+ours = {
+    package
+    for package, names in installed.items()
+    if {plain(name) for name in names} & {plain(name) for name in locked}
+}
+
+class OnlyLocked:
+    def find_spec(self, name, path=None, target=None):
+        package = name.partition(".")[0]
+        if package in installed and package not in ours:
+            raise ModuleNotFoundError(f"{package} is not in requirements.txt")
+
+sys.meta_path.insert(0, OnlyLocked())
+import components.archives, components.settings, components.stack_name, components.webhook_delivery
+"""
+    root = Path(__file__).resolve().parents[2]
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_this_environment_is_what_is_locked():
     check_installed()

@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from handlers import schema
-from handlers.domain.events import Event, new_event
-from handlers.domain.items import encode_body, key_of, typed
-from handlers.domain.timestamps import to_iso
+from handlers.intake.new_event import new_event
+from handlers.model.delivery import Status
+from handlers.model.event import Event
+from handlers.model.timestamps import to_iso
+from handlers.store import schema
+from handlers.store.items import encode_body, key_of, typed
 from tests.faults.scenarios import TYPE
 from tests.faults.world import BUDGET, World
 
@@ -48,7 +50,7 @@ def _item(event: Event, status: str) -> dict[str, Any]:
             schema.PAYLOAD: payload,
             schema.PAYLOAD_ENCODING: encoding,
         }
-        | ({schema.SHARD: 0} if status != schema.DELIVERED else {})
+        | ({schema.SHARD: 0} if status != Status.DELIVERED else {})
     )
 
 

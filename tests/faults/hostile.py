@@ -28,8 +28,8 @@ from tempfile import TemporaryDirectory
 
 import trustme
 
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.transport import Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.transport import Transport
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Receiver, Script, answers, answers_then, read_request, receiver, response
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from handlers import schema
-from handlers.domain.outcomes import Outcome
+from handlers.delivery.outcomes import Outcome
+from handlers.model.delivery import Status
+from handlers.store import schema
 from local.receiver import Delivery
 from tests.faults.world import BUDGET, World
 
@@ -18,7 +19,7 @@ def faults_right_after(world: World, function: str) -> Iterator[str]:
         yield f"{event_id} has a message, but is not in the table"
     if function == "worker":
         for event_id in statuses.keys() - named:
-            if statuses[event_id] != schema.DELIVERED:
+            if statuses[event_id] != Status.DELIVERED:
                 yield f"{event_id} is {statuses[event_id]}, and its message was acknowledged"
 
 
@@ -58,14 +59,14 @@ def _faults_of_event(
 ) -> Iterator[str]:
     event_id, status = item[schema.EVENT_ID], item[schema.STATUS]
     taken = sum(delivery.succeeded for delivery in deliveries)
-    if status == schema.PENDING:
+    if status == Status.PENDING:
         yield f"LOST: {event_id} is still PENDING and nothing brings it back"
-    if status == schema.FAILED and not in_dlq:
+    if status == Status.FAILED and not in_dlq:
         yield f"{event_id} is FAILED, but not in the DLQ"
-    if status == schema.DELIVERED and not taken:
+    if status == Status.DELIVERED and not taken:
         yield f"{event_id} is DELIVERED, but its receiver never took it"
     # What came of an attempt that died unrecorded can only be told by the receiver.
-    if status == schema.FAILED and taken and item[schema.LAST_ERROR] != Outcome.ATTEMPTS_USED_UP:
+    if status == Status.FAILED and taken and item[schema.LAST_ERROR] != Outcome.ATTEMPTS_USED_UP:
         yield f"{event_id} is FAILED, but its receiver took it"
     if len(deliveries) > budget:
         yield f"{event_id} was attempted {len(deliveries)} times, {budget} are allowed"
@@ -89,7 +90,7 @@ def told(world: World) -> str:
 
 def _told(world: World, item: dict[str, Any]) -> str:
     event_id, status = item[schema.EVENT_ID], item[schema.STATUS]
-    where = ", in the DLQ" if status == schema.FAILED and event_id in world.dead_letters() else ""
+    where = ", in the DLQ" if status == Status.FAILED and event_id in world.dead_letters() else ""
     deliveries = world.receiver.deliveries(event_id)
     attempts = f"{len(deliveries)} attempt{'s' * (len(deliveries) != 1)}"
     owed = "" if event_id in world.accepted else ", never acknowledged"

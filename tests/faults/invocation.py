@@ -22,8 +22,8 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 from urllib.parse import urlsplit
 
-from handlers import schema
-from handlers.domain.timestamps import utc_now
+from handlers.model.timestamps import utc_now
+from handlers.store import schema
 from tests.faults.aws_faults import AwsFault, interfere
 
 _GRACE_SECONDS = 10

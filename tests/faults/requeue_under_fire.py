@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from handlers import schema
-from handlers.domain.events import Event
+from handlers.model.delivery import Status
+from handlers.model.event import Event
+from handlers.store import schema
 from local.receiver import accepts
 from tests.faults.crowds import send_many, store_many
 from tests.faults.invocation import Crash
@@ -43,8 +44,8 @@ def requeue_under_fire(world: World, *, events: int, rate: float) -> UnderFire:
     """Requeue so many failed events at so many a second; kill the run half-way and run it again."""
     world.begin_anew()
     world.receiver.answer(TYPE, accepts)
-    failed = store_many(world, events, schema.FAILED)
-    delivered = store_many(world, events // _DELIVERED_PER_FAILED, schema.DELIVERED)
+    failed = store_many(world, events, Status.FAILED)
+    delivered = store_many(world, events // _DELIVERED_PER_FAILED, Status.DELIVERED)
     send_many(world, [*failed, *delivered], "dlq_url")
 
     half_way = Crash(call=_CALLS_PER_EVENT * events // 2, after=True)
@@ -82,7 +83,7 @@ def _faults(world: World, failed: Sequence[Event], delivered: Sequence[Event]) -
         event_id = event.key.event_id
         if received[event_id] != 1:
             yield f"{event_id} was delivered {received[event_id]} times"
-        if statuses.get(event_id) != schema.DELIVERED:
+        if statuses.get(event_id) != Status.DELIVERED:
             yield f"{event_id} is {statuses.get(event_id)}"
     for event in delivered:
         if received[event.key.event_id]:

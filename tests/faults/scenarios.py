@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from handlers.domain.events import EventKey
-from handlers.domain.queue import Queue
+from handlers.model.event import EventKey
+from handlers.store.queue import Queue
 from local.receiver import accepts, accepts_after, refuses
 from tests.faults.aws_faults import AwsFault
 from tests.faults.invocation import Crash, Outcome

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from handlers import schema
+from handlers.model.delivery import Status
 from handlers.reconciler import MAX_EVENTS_PER_RUN
 from tests.faults.crowds import send_many, store_many
 from tests.faults.world import open_world
@@ -13,7 +13,7 @@ SECONDS = 900.0
 
 def test_ten_thousand_events_that_merely_wait_cause_no_send_and_once_purged_they_come_back() -> None:
     with open_world() as world:
-        events = store_many(world, EVENTS, schema.PENDING, age=timedelta(days=1))
+        events = store_many(world, EVENTS, Status.PENDING, age=timedelta(days=1))
         send_many(world, events, "queue_url")
 
         waiting = world.reconcile(seconds=SECONDS)

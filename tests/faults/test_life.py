@@ -35,8 +35,8 @@ from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models.utilities import dynamo_json_dump
 from moto.dynamodb.responses import DynamoHandler
 
-from handlers.aws import AWS_ERRORS
-from handlers.schema import FAILED, PENDING
+from handlers.model.delivery import Status
+from handlers.store.aws import AWS_ERRORS
 from tests.faults.life.process import Process
 from tests.faults.life.records import API_KEYS, DLQ, HOUR, QUEUE, Dies, Fault, Happening, Interlude, Kind
 from tests.faults.life.world import BODIES, STALLED_AFTER_SECONDS, World
@@ -162,7 +162,7 @@ class Stories(RuleBasedStateMachine):
     def the_queue_is_purged(self) -> None:
         self.world.purge()
 
-    @precondition(lambda self: self.world.sqs.bodies(DLQ) or self.world.in_status(FAILED))
+    @precondition(lambda self: self.world.sqs.bodies(DLQ) or self.world.in_status(Status.FAILED))
     @rule(
         tenant=st.none() | st.sampled_from(sorted(API_KEYS)),
         limit=st.none() | st.integers(1, 2),
@@ -181,7 +181,7 @@ class Stories(RuleBasedStateMachine):
         process = Process(self.world, fault, interlude)
         self.world.requeue(process, tenantId=tenant, limit=limit, dryRun=dry_run)
 
-    @precondition(lambda self: self.world.in_status(PENDING))
+    @precondition(lambda self: self.world.in_status(Status.PENDING))
     @rule(later=st.booleans(), fault=_faults, interlude=_interludes)
     def reconcile(self, later: bool, fault: Fault | None, interlude: Interlude | None) -> None:
         self.world.seconds += STALLED_AFTER_SECONDS + 1 if later else 0

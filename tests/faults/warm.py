@@ -15,7 +15,8 @@ os.environ |= {
 for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
     os.environ.pop(name, None)
 
-from handlers import aws, ingest, reconciler, requeue, worker  # noqa: E402
+from handlers import ingest, reconciler, requeue, worker  # noqa: E402
+from handlers.store import aws  # noqa: E402
 
 __all__ = ["ingest", "reconciler", "requeue", "worker"]
 

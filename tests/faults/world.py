@@ -16,8 +16,9 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from handlers import schema
-from handlers.domain.items import plain, typed
+from handlers.model.delivery import Status
+from handlers.store import schema
+from handlers.store.items import plain, typed
 from local.receiver import Delivery, Receiver
 from local.stack import LocalStack
 from tests.faults.aws_faults import AwsFault
@@ -175,7 +176,7 @@ class World:
     def run_on(self) -> None:
         """Let the system go on by itself until nothing is owed: deliveries, retries, and the reconciler."""
         self.drain()
-        while any(item[schema.STATUS] == schema.PENDING for item in self.events()):
+        while any(item[schema.STATUS] == Status.PENDING for item in self.events()):
             report = self.reconcile().answer
             if not report or not report["queued"]:
                 return

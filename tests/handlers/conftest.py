@@ -9,12 +9,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers import schema
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event
-from handlers.domain.idempotency import IdempotencyStore
-from handlers.domain.queue import Queue
-from handlers.domain.tenant_registry import TenantRegistry
+from handlers.intake.idempotency import IdempotencyStore
+from handlers.model.event import Event
+from handlers.store import schema
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
+from handlers.store.tenant_registry import TenantRegistry
 from tests.handlers.factories import Clock, an_attempt
 
 TENANT_TABLE, EVENTS_TABLE = "TenantApiKeys", "Events"

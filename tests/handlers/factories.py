@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from handlers.domain.events import Attempt, Event, new_event
-from handlers.domain.queue import Message
-from handlers.domain.tenants import Tenant
+from handlers.intake.new_event import new_event
+from handlers.model.attempt import Attempt
+from handlers.model.event import Event
+from handlers.model.tenant import Tenant
+from handlers.store.queue import Message
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()

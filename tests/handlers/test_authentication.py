@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from handlers import schema
-from handlers.domain.authentication import Authenticator
-from handlers.domain.problems import Problem
-from handlers.domain.tenants import ApiKeyHolder, new_api_key
+from handlers.intake.authentication import Authenticator
+from handlers.intake.problems import Problem
+from handlers.model.tenant import ApiKeyHolder, KeyState, new_api_key
 from tests.handlers.factories import TARGET_URL
 
 KEY, OTHER_KEY = new_api_key(), new_api_key()
@@ -18,7 +17,7 @@ class Tenants:
     """One tenant with one key."""
 
     def holder_of(self, api_key: str) -> ApiKeyHolder | None:
-        acme = ApiKeyHolder(tenant_id="acme", target_url=TARGET_URL, state=schema.ACTIVE)
+        acme = ApiKeyHolder(tenant_id="acme", target_url=TARGET_URL, state=KeyState.ACTIVE)
         return acme if api_key == KEY else None
 
 

@@ -11,12 +11,12 @@ import pytest
 import stripe
 from standardwebhooks.webhooks import Webhook
 
-from handlers.domain.delivery import HttpDelivery, Result
-from handlers.domain.events import Event
-from handlers.domain.exchange import MAX_ANSWER_READ_BYTES
-from handlers.domain.targets import resolve
-from handlers.domain.timestamps import utc_now
-from handlers.domain.transport import Transport
+from handlers.delivery.attempt import HttpDelivery, Result
+from handlers.delivery.exchange import MAX_ANSWER_READ_BYTES
+from handlers.delivery.targets import resolve
+from handlers.delivery.transport import Transport
+from handlers.model.event import Event
+from handlers.model.timestamps import utc_now
 from tests.handlers import factories
 from tests.handlers.factories import PREVIOUS_SECRET, SECRET, Clock, a_tenant, an_event
 from tests.handlers.receivers import Receiver, Script, answers, answers_then, receiver, response

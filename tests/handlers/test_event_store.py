@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers import schema
-from handlers.domain.event_store import INLINE_PAYLOAD_BYTES, EventStore, shard_of
-from handlers.domain.events import MAX_ATTEMPT_HISTORY, Event, EventKey
+from handlers.model.delivery import MAX_ATTEMPT_HISTORY, Status
+from handlers.model.event import Event, EventKey
+from handlers.store.events import INLINE_PAYLOAD_BYTES, EventStore, shard_of
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws, FailingClient
 from tests.handlers.factories import NOON, TARGET_URL, an_attempt, an_event, incompressible
 
@@ -220,7 +220,7 @@ def test_a_failed_event_is_found_in_its_shard(aws: Aws) -> None:
     for event in events[:4]:
         assert aws.failed(event)
 
-    failed = dict(aws.events.in_status(schema.FAILED, shards=SHARDS))
+    failed = dict(aws.events.in_status(Status.FAILED, shards=SHARDS))
 
     assert failed == {event.key: NOON for event in events[:4]}
 
@@ -240,7 +240,7 @@ def test_no_outcome_is_written_over_an_event_that_is_delivered(aws: Aws) -> None
 def test_a_failure_is_only_recorded_under_the_claim_that_it_came_of(aws: Aws) -> None:
     event = stored(aws)
     aws.events.claim(event, number=1, hold_seconds=60)
-    aws.events.reset(event.key, from_statuses=[schema.PENDING], target_url=TARGET_URL)
+    aws.events.reset(event.key, from_statuses=[Status.PENDING], target_url=TARGET_URL)
     before = aws.item(event)
 
     assert aws.events.mark_retry(event, an_attempt("timeout"), 1) is False
@@ -268,7 +268,7 @@ def test_a_reset_event_starts_over_for_the_new_target(aws: Aws) -> None:
     event = stored(aws)
     aws.failed(event)
 
-    assert aws.events.reset(event.key, from_statuses=[schema.FAILED], target_url="https://new.example/")
+    assert aws.events.reset(event.key, from_statuses=[Status.FAILED], target_url="https://new.example/")
 
     item = aws.item(event)
     assert (item["status"], item["attempts"], item["targetUrl"]) == ("PENDING", 0, "https://new.example/")
@@ -333,7 +333,7 @@ def test_an_event_that_is_held_can_be_reset_and_stays_held(aws: Aws) -> None:
     event = stored(aws)
     claimed(aws, event)
 
-    assert aws.events.reset(event.key, from_statuses=[schema.PENDING], target_url=TARGET_URL)
+    assert aws.events.reset(event.key, from_statuses=[Status.PENDING], target_url=TARGET_URL)
 
     assert not claimed(aws, read_one(aws, event))
 
@@ -368,7 +368,7 @@ def test_silent_are_those_that_nothing_happened_to(aws: Aws) -> None:
     late = aws.clock.now
     aws.attempted(tried, "timeout", at=late)
     aws.failed(requeued)
-    aws.events.reset(requeued.key, from_statuses=[schema.FAILED], target_url=TARGET_URL)
+    aws.events.reset(requeued.key, from_statuses=[Status.FAILED], target_url=TARGET_URL)
     aws.failed(given_up)
     aws.attempted(delivered, "http_200")
     keys = [event.key for event in (untouched, tried, requeued, given_up, delivered)]
@@ -409,7 +409,7 @@ def test_the_index_can_be_asked_for_what_is_old(aws: Aws) -> None:
     stored(aws, now=NOON + timedelta(hours=1))
 
     found = aws.events.in_status(
-        schema.PENDING, shards=SHARDS, created_before=NOON + timedelta(milliseconds=1)
+        Status.PENDING, shards=SHARDS, created_before=NOON + timedelta(milliseconds=1)
     )
 
     assert dict(found) == {event.key: NOON for event in old}
@@ -419,7 +419,7 @@ def test_a_delivered_event_is_never_reset(aws: Aws) -> None:
     event = stored(aws)
     aws.attempted(event, "http_200")
 
-    statuses = [schema.FAILED, schema.PENDING]
+    statuses = [Status.FAILED, Status.PENDING]
 
     assert aws.events.reset(event.key, from_statuses=statuses, target_url=TARGET_URL) is False
     assert aws.item(event)["status"] == "DELIVERED"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.domain.events import EventKey
+from handlers.model.event import EventKey
 from tests.handlers.conftest import EVENTS_TABLE, Aws, FailingClient
 from tests.handlers.factories import NOON, TARGET_URL, a_body, a_request
 from tests.handlers.test_ingest import post, refused

@@ -9,13 +9,14 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from handlers import ingest
-from handlers.domain.authentication import Authenticator
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import EventKey
-from handlers.domain.idempotency import IdempotencyStore
-from handlers.domain.intake import Intake
-from handlers.domain.queue import Queue
-from handlers.domain.tenants import TenantStore, new_api_key
+from handlers.intake.acceptance import Intake
+from handlers.intake.authentication import Authenticator
+from handlers.intake.idempotency import IdempotencyStore
+from handlers.model.event import EventKey
+from handlers.model.tenant import new_api_key
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
+from handlers.store.tenants import TenantStore
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
 from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_body, a_request
 

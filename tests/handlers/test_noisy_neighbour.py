@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from handlers import schema
-from handlers.domain.delivery import Result
-from handlers.domain.dispatch import Dispatcher
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Attempt, Event
-from handlers.domain.intake import Intake
-from handlers.domain.queue import Queue
-from handlers.domain.reconciler import Reconciler
-from handlers.domain.requeue import Requeuer
-from handlers.domain.requeue_request import RequeueRequest
-from handlers.domain.retry import RetrySchedule
-from handlers.domain.submission import Submission
-from handlers.domain.tenants import ApiKeyHolder, Tenant
+from handlers.delivery.attempt import Result
+from handlers.delivery.batch import Dispatcher
+from handlers.delivery.retry import RetrySchedule
+from handlers.intake.acceptance import Intake
+from handlers.intake.submission import Submission
+from handlers.model.attempt import Attempt
+from handlers.model.event import Event
+from handlers.model.tenant import ApiKeyHolder, KeyState, Tenant
+from handlers.recovery.reconciler import Reconciler
+from handlers.recovery.requeue import Requeuer
+from handlers.recovery.requeue_request import RequeueRequest
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
 from handlers.worker import MAX_BATCH_SIZE
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws
 from tests.handlers.factories import NOON, TARGET_URL, a_message, an_attempt, an_event
@@ -192,7 +192,7 @@ def from_ingest(aws: Aws, queue: Queue) -> None:
         retention=timedelta(days=30),
     )
     for tenant_id in TENANTS:
-        holder = ApiKeyHolder(tenant_id=tenant_id, target_url=TARGET_URL, state=schema.ACTIVE)
+        holder = ApiKeyHolder(tenant_id=tenant_id, target_url=TARGET_URL, state=KeyState.ACTIVE)
         intake.accept(holder, Submission(type="order.created", data=b"{}"))
 
 

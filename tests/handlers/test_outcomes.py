@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.domain.outcomes import Outcome, outcome_of
+from handlers.delivery.outcomes import Outcome, outcome_of
 
 DOCUMENTED = re.compile(r"^\| `([a-z_]+)` \|", re.MULTILINE)
 

@@ -8,10 +8,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import reconciler as handler_module
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event
-from handlers.domain.queue import Queue
-from handlers.domain.reconciler import Reconciler
+from handlers.model.event import Event
+from handlers.recovery.reconciler import Reconciler
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws, FailingClient
 from tests.handlers.factories import TARGET_URL, LambdaContext, an_event
 

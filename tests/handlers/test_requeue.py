@@ -11,12 +11,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import requeue
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event, EventKey
-from handlers.domain.queue import Queue
-from handlers.domain.requeue import MAX_EVENT_IDS_SHOWN, Reason, Requeuer
-from handlers.domain.requeue_request import RequeueInputError, RequeueRequest
-from handlers.domain.tenants import new_api_key, new_webhook_secret
+from handlers.model.event import Event, EventKey
+from handlers.model.tenant import new_api_key, new_webhook_secret
+from handlers.recovery.requeue import MAX_EVENT_IDS_SHOWN, Reason, Requeuer
+from handlers.recovery.requeue_request import RequeueInputError, RequeueRequest
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
 from tests.handlers.factories import NOON, TARGET_URL, Clock, LambdaContext, an_event, incompressible
 

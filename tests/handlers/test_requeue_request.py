@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handlers.domain.requeue_request import MAX_EVENT_IDS_NAMED, RequeueInputError, RequeueRequest
+from handlers.recovery.requeue_request import MAX_EVENT_IDS_NAMED, RequeueInputError, RequeueRequest
 from tests.handlers.factories import NOON
 
 REFUSED_TIMES = [

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from handlers.domain.retry import RetrySchedule, parse_retry_after
+from handlers.delivery.retry import RetrySchedule, parse_retry_after
 from tests.handlers.factories import NOON
 
 CONTRACT = (60, 120, 240, 480, 960)

@@ -7,7 +7,7 @@ import pytest
 import stripe
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from handlers.domain.signing import signature_headers
+from handlers.delivery.signing import signature_headers
 from tests.handlers.factories import PREVIOUS_SECRET, SECRET
 
 BODY = json.dumps({"id": "evt_1", "object": "event", "data": {"name": "Zoë ✓"}}).encode()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from handlers.domain.events import new_event
-from handlers.domain.problems import Problem
-from handlers.domain.submission import MAX_BODY_BYTES, parse_submission, require_json
+from handlers.intake.new_event import new_event
+from handlers.intake.problems import Problem
+from handlers.intake.submission import MAX_BODY_BYTES, parse_submission, require_json
 from tests.handlers.factories import NOON
 from tests.handlers.json_texts import submissions
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.domain.targets import (
+from handlers.delivery.targets import (
     TargetNotAllowedError,
     is_public,
     parse_target,

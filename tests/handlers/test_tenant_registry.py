@@ -11,11 +11,13 @@ import standardwebhooks
 import stripe
 from botocore.exceptions import ClientError
 
-from handlers import schema
-from handlers.domain.authentication import Authenticator
-from handlers.domain.problems import Problem
-from handlers.domain.signing import signature_headers
-from handlers.domain.tenant_registry import (
+from handlers.delivery.signing import signature_headers
+from handlers.intake.authentication import Authenticator
+from handlers.intake.problems import Problem
+from handlers.model.tenant import KEY_ID_LENGTH, KeyState, hash_api_key, key_id_of
+from handlers.model.timestamps import utc_now
+from handlers.store import schema
+from handlers.store.tenant_registry import (
     MAX_KEYS,
     ChangedMeanwhileError,
     InvalidTenantIdError,
@@ -26,8 +28,6 @@ from handlers.domain.tenant_registry import (
     UnknownKeyError,
     UnknownTenantError,
 )
-from handlers.domain.tenants import KEY_ID_LENGTH, hash_api_key, key_id_of
-from handlers.domain.timestamps import utc_now
 from tests.handlers.conftest import TENANT_TABLE, Aws, FailingClient
 from tests.handlers.factories import NOON, TARGET_URL
 
@@ -57,14 +57,14 @@ def test_tenants_are_listed_by_id_with_their_keys_and_without_secrets(aws: Aws):
     shop = create(aws, "shop")
     create(aws, "acme")
     second = aws.tenants.rotate_key("shop", now=NOON + DAY)
-    aws.tenants.set_state("shop", schema.DISABLED, key_id_of(shop.api_key))
+    aws.tenants.set_state("shop", KeyState.DISABLED, key_id_of(shop.api_key))
 
     acme_row, shop_row = aws.tenants.list()
 
     assert (acme_row.tenant_id, len(acme_row.active_key_ids)) == ("acme", 1)
     assert [(key.key_id, key.state) for key in shop_row.keys] == [
-        (key_id_of(shop.api_key), schema.DISABLED),
-        (key_id_of(second.api_key), schema.ACTIVE),
+        (key_id_of(shop.api_key), KeyState.DISABLED),
+        (key_id_of(second.api_key), KeyState.ACTIVE),
     ]
     assert shop_row == aws.tenants.show("shop")
     assert shop.webhook_secret not in repr(shop_row)
@@ -77,7 +77,7 @@ def test_a_tenant_that_is_not_there_is_none_to_look_at_and_cannot_be_changed(aws
     for change in (
         lambda: registry.rotate_secret("nobody", overlap=DAY, now=NOON),
         lambda: registry.rotate_key("nobody", now=NOON),
-        lambda: registry.set_state("nobody", schema.DISABLED),
+        lambda: registry.set_state("nobody", KeyState.DISABLED),
         lambda: registry.set_url("nobody", TARGET_URL),
     ):
         with pytest.raises(UnknownTenantError, match="'nobody'"):
@@ -212,7 +212,7 @@ def test_keys_are_rotated_without_a_moment_in_which_none_is_accepted(aws: Aws):
     assert accepts(aws, added.api_key)
 
     assert list(added.other_active_key_ids) == [key_id_of(first)]
-    aws.tenants.set_state("acme", schema.DISABLED, *added.other_active_key_ids)
+    aws.tenants.set_state("acme", KeyState.DISABLED, *added.other_active_key_ids)
     assert not accepts(aws, first)
     assert accepts(aws, added.api_key)
 
@@ -233,7 +233,7 @@ def test_a_new_key_signs_as_the_others_do_in_the_middle_of_a_rotation_too(aws: A
 def test_a_secret_that_is_rotated_is_rotated_for_every_key(aws: Aws):
     create(aws)
     aws.tenants.rotate_key("acme", now=NOON)
-    aws.tenants.set_state("acme", schema.DISABLED)
+    aws.tenants.set_state("acme", KeyState.DISABLED)
 
     rotated = aws.tenants.rotate_secret("acme", overlap=DAY, now=NOON)
 
@@ -246,7 +246,7 @@ def test_a_tenant_is_switched_off_with_all_its_keys_and_on_again_by_a_new_one(aw
     first = create(aws).api_key
     second = aws.tenants.rotate_key("acme", now=NOON).api_key
 
-    summary = aws.tenants.set_state("acme", schema.DISABLED)
+    summary = aws.tenants.set_state("acme", KeyState.DISABLED)
 
     assert summary.active_key_ids == []
     assert not accepts(aws, first)
@@ -259,7 +259,7 @@ def test_a_key_that_the_tenant_has_not_got_is_named_beside_those_that_it_has(aws
     create(aws, "shop")
 
     with pytest.raises(UnknownKeyError, match=f"no key 'ffffffffffff': it has {key_id_of(api_key)}"):
-        aws.tenants.set_state("acme", schema.DISABLED, "f" * KEY_ID_LENGTH)
+        aws.tenants.set_state("acme", KeyState.DISABLED, "f" * KEY_ID_LENGTH)
 
 
 def test_another_target_url_is_that_of_every_key_and_of_no_other_tenant(aws: Aws):

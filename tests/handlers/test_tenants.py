@@ -4,11 +4,7 @@ import base64
 import re
 from dataclasses import replace
 
-from handlers.domain.tenants import (
-    hash_api_key,
-    new_api_key,
-    new_webhook_secret,
-)
+from handlers.model.tenant import hash_api_key, new_api_key, new_webhook_secret
 from tests.handlers.conftest import TENANT_TABLE, Aws
 from tests.handlers.factories import NOON, PREVIOUS_SECRET, SECRET, TARGET_URL, a_tenant
 

@@ -11,13 +11,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import worker
-from handlers.domain.delivery import Result
-from handlers.domain.dispatch import Dispatcher
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event
-from handlers.domain.queue import MalformedMessageError, Message, Queue
-from handlers.domain.retry import RetrySchedule
-from handlers.domain.tenants import Tenant, TenantStore
+from handlers.delivery.attempt import Result
+from handlers.delivery.batch import Dispatcher
+from handlers.delivery.retry import RetrySchedule
+from handlers.model.event import Event
+from handlers.model.tenant import Tenant
+from handlers.store.events import EventStore
+from handlers.store.queue import MalformedMessageError, Message, Queue
+from handlers.store.tenants import TenantStore
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
 from tests.handlers.factories import (
     NOON,

@@ -7,8 +7,8 @@ from http import HTTPStatus
 
 import pytest
 
-from handlers import schema
-from handlers.domain.tenants import NewTenant
+from handlers.model.delivery import Status
+from handlers.model.tenant import NewTenant
 from local.receiver import Delivery, Receiver, accepts, accepts_after, refuses
 from local.stack import LocalStack
 from local.waiting import wait_for
@@ -68,7 +68,7 @@ def test_an_event_is_accepted_over_http_and_delivered_signed_for_both_libraries(
     document = json.loads(delivery.body)
     assert (document["id"], document["object"], document["type"]) == (event_id, "event", "order.created")
     assert document["data"] == {"total": 4250, "name": "Zoë"}
-    wait_for_status(stack, tenant, event_id, schema.DELIVERED)
+    wait_for_status(stack, tenant, event_id, Status.DELIVERED)
 
 
 def test_an_event_that_fails_is_delivered_by_a_retry_with_the_same_body(
@@ -80,7 +80,7 @@ def test_an_event_that_fails_is_delivered_by_a_retry_with_the_same_body(
     stack.clock.advance(due(stack, attempt(receiver, event_id, 1), 60) + 1 - stack.clock.now())
 
     assert attempt(receiver, event_id, 2).verified
-    wait_for_status(stack, tenant, event_id, schema.DELIVERED)
+    wait_for_status(stack, tenant, event_id, Status.DELIVERED)
     assert len({delivery.body for delivery in receiver.deliveries(event_id)}) == 1
 
 
@@ -96,7 +96,7 @@ def test_the_real_schedule_ends_in_the_dlq_after_six_receives_and_a_requeue_deli
         waited = attempt(receiver, event_id, number + 1).at - failed.at
         assert waited >= delay
 
-    wait_for_status(stack, tenant, event_id, schema.FAILED)
+    wait_for_status(stack, tenant, event_id, Status.FAILED)
     (letter,) = wait_for("a dead letter", stack.dead_letters, seconds=SECONDS)
     assert (letter.event_id, letter.receive_count, letter.group_id) == (event_id, 6, tenant.tenant_id)
     assert len(receiver.deliveries(event_id)) == 6
@@ -106,7 +106,7 @@ def test_the_real_schedule_ends_in_the_dlq_after_six_receives_and_a_requeue_deli
 
     assert (report["requeued"], report["eventIds"]) == (1, [event_id])
     assert attempt(receiver, event_id, 7).verified
-    wait_for_status(stack, tenant, event_id, schema.DELIVERED)
+    wait_for_status(stack, tenant, event_id, Status.DELIVERED)
     assert stack.dead_letters() == []
     assert stack.requeue()["requeued"] == 0
 

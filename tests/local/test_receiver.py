@@ -5,8 +5,8 @@ import time
 import pytest
 import requests
 
-from handlers.domain.signing import signature_headers
-from handlers.domain.tenants import new_webhook_secret
+from handlers.delivery.signing import signature_headers
+from handlers.model.tenant import new_webhook_secret
 from local.receiver import LIBRARIES, Receiver, accepts_after, refuses, verify
 
 BODY = b'{"id":"evt_1","object":"event","type":"order.created","created":1,"data":{}}'

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handlers import schema
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event, EventKey, new_event_id
+from handlers.intake.new_event import new_event_id
+from handlers.model.delivery import Status
+from handlers.model.event import Event, EventKey
+from handlers.store.events import EventStore
 from local.errors import ProgramError
 from local.resources.functions import invoke
 from local.stack import LocalStack
@@ -89,7 +90,7 @@ def test_the_deployed_reconciler_may_queue_an_event_that_no_message_names(stack:
     lost = Event(
         key=EventKey(tenant_id="acme", event_id=new_event_id(now)),
         type="order.created",
-        status=schema.PENDING,
+        status=Status.PENDING,
         attempts=0,
         target_url="http://127.0.0.1:9/nobody-answers",
         created_at=now - timedelta(days=1),

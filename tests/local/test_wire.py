@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import EventKey
-from handlers.domain.tenants import NewTenant
+from handlers.model.event import EventKey
+from handlers.model.tenant import NewTenant
+from handlers.store.events import EventStore
 from local.stack import LocalStack
 from local.waiting import wait_for
 from tests.handlers.receivers import Receiver, Script, read_request, receiver, response

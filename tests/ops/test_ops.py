@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
-from handlers.domain.tenants import new_api_key
+from handlers.model.tenant import new_api_key
 from ops.errors import OpsError, told_plainly
 from ops.seed import DEFAULT_FILE, read_seed
 from ops.stack import Outputs, Stack, outputs_of_pulumi

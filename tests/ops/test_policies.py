@@ -14,7 +14,7 @@ import pytest
 from pulumi.runtime.mocks import MockCallArgs
 
 import ops
-from handlers.domain import tenant_registry, tenants
+from handlers.store import tenant_registry, tenants
 from ops import policies
 from tests.components import recorder
 from tests.components.conftest import CONFIGURATIONS

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from handlers.domain.requeue import Reason, Requeuer
-from handlers.domain.requeue_request import RequeueInputError
+from handlers.recovery.requeue import Reason, Requeuer
+from handlers.recovery.requeue_request import RequeueInputError
 from handlers.requeue import respond
 from ops.errors import OpsError
 from ops.requeue import _WHY, _invoke

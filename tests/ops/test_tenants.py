@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from handlers import schema
-from handlers.domain.tenants import key_id_of
-from handlers.domain.timestamps import from_iso
+from handlers.model.tenant import key_id_of
+from handlers.model.timestamps import from_iso
+from handlers.store import schema
 from tests.handlers.conftest import TENANT_TABLE, Aws
 from tests.ops.conftest import Ops
 

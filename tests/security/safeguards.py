@@ -62,7 +62,7 @@ SAFEGUARDS = (
     Safeguard(
         test="tests/security/front_door/test_keys.py::"
         "test_whatever_is_no_key_gets_the_answer_and_the_work_of_an_unknown_key",
-        file="handlers/domain/authentication.py",
+        file="handlers/intake/authentication.py",
         code="            holder = self._tenants.holder_of(api_key)\n",
         without="            holder = self._tenants.holder_of(api_key) if len(api_key) == 47 else None\n",
     ),
@@ -74,26 +74,26 @@ SAFEGUARDS = (
     ),
     Safeguard(
         test="tests/security/targets/test_targets.py::test_no_connection_is_opened_to_what_is_not_public",
-        file="handlers/domain/targets.py",
+        file="handlers/delivery/targets.py",
         code="        for address in addresses:\n",
         without="        for address in addresses[:1]:\n",
     ),
     Safeguard(
         test="tests/security/targets/test_targets.py::test_both_ends_of_every_special_range_are_not_public",
-        file="handlers/domain/targets.py",
+        file="handlers/delivery/targets.py",
         code='            "100.64.0.0/10",\n',
         without="",
     ),
     Safeguard(
         test="tests/security/targets/test_targets.py::"
         "test_a_connection_that_is_led_to_this_machine_is_closed_before_a_byte_is_sent",
-        file="handlers/domain/connecting.py",
+        file="handlers/delivery/connecting.py",
         code="                self._vet([connection.getpeername()[0]])\n",
         without="",
     ),
     Safeguard(
         test="tests/security/targets/test_targets.py::test_no_answer_leads_anywhere_else",
-        file="handlers/domain/delivery.py",
+        file="handlers/delivery/attempt.py",
         code=_POST,
         without=_POST + "            for place in answer.values(b'location'):\n"
         "                target = parse_target(place, allow_private=True)\n"
@@ -102,74 +102,74 @@ SAFEGUARDS = (
     Safeguard(
         test="tests/wire/test_sequences.py::"
         "test_the_recorded_status_was_said_to_the_attempts_own_request_in_thousands_of_sequences",
-        file="handlers/domain/exchange.py",
+        file="handlers/delivery/exchange.py",
         code=_INTERIM,
         without=_INTERIM + "                self._final, self.over = event, True\n",
     ),
     Safeguard(
         test="tests/wire/test_connecting.py::"
         "test_a_tenants_hanging_name_server_fails_nobody_elses_deliveries",
-        file="handlers/domain/lookups.py",
+        file="handlers/delivery/lookups.py",
         code="MAX_LOOKUPS = 200\n",
         without="MAX_LOOKUPS = 1\n",
     ),
     Safeguard(
         test="tests/faults/test_hostile.py::test_an_attempt_holds_against",
-        file="handlers/domain/exchange.py",
+        file="handlers/delivery/exchange.py",
         code="        if self._head_bytes + more > MAX_HEAD_BYTES:\n",
         without="        if False:\n",
     ),
     Safeguard(
         test="tests/handlers/test_delivery.py::test_proxies_and_credentials_of_the_environment_are_not_used",
-        file="handlers/domain/connecting.py",
+        file="handlers/delivery/connecting.py",
         code='        """A connection to the target, encrypted where its URL says so.\n',
         without="        from urllib.request import getproxies\n"
-        "        from handlers.domain.targets import parse_target\n"
+        "        from handlers.delivery.targets import parse_target\n"
         "        proxy = getproxies().get('http')\n"
         "        target = parse_target(proxy, allow_private=True) if proxy else target\n"
         '        """A connection to the target, encrypted where its URL says so.\n',
     ),
     Safeguard(
         test="tests/handlers/test_signing.py::test_a_known_signature_comes_out_as_the_specifications_say",
-        file="handlers/domain/signing.py",
+        file="handlers/delivery/signing.py",
         code='b"%b.%d.%b" % (event_id.encode(), timestamp, body)',
         without="body",
     ),
     Safeguard(
         test="tests/handlers/test_signing.py::test_stripe_verifies_a_delivery_with_the_whole_secret",
-        file="handlers/domain/signing.py",
+        file="handlers/delivery/signing.py",
         code='b"%d.%b" % (timestamp, body)',
         without="body",
     ),
     Safeguard(
         test="tests/handlers/test_tenant_registry.py::"
         "test_during_a_rotation_both_secrets_verify_and_a_second_after_the_overlap_the_old_one_does_not",
-        file="handlers/domain/tenants.py",
+        file="handlers/model/tenant.py",
         code="now.timestamp() < expires_at",
         without="now.timestamp() < expires_at + 2",
     ),
     Safeguard(
         test="tests/handlers/test_tenant_registry.py::"
         "test_a_key_that_is_added_while_the_secret_is_rotated_is_not_left_with_the_old_one",
-        file="handlers/domain/tenant_registry.py",
+        file="handlers/store/tenant_registry.py",
         code=' AND {condition}"',
         without='"',
     ),
     Safeguard(
         test="tests/handlers/test_tenants.py::test_the_key_itself_is_stored_nowhere",
-        file="handlers/domain/tenants.py",
+        file="handlers/model/tenant.py",
         code="return hashlib.sha256(api_key.encode()).hexdigest()",
         without="return api_key",
     ),
     Safeguard(
         test="tests/handlers/test_ingest.py::test_a_disabled_key_is_refused_within_the_caches_minute",
-        file="handlers/domain/authentication.py",
+        file="handlers/intake/authentication.py",
         code="        if holder.disabled:\n",
         without="        if False:\n",
     ),
     Safeguard(
         test="tests/handlers/test_idempotency.py::test_two_tenants_never_share_a_key",
-        file="handlers/domain/idempotency.py",
+        file="handlers/intake/idempotency.py",
         code="tenant_id=tenant_id, event_id=_RECORD_KEY_PREFIX",
         without='tenant_id="everybody", event_id=_RECORD_KEY_PREFIX',
     ),
@@ -182,7 +182,7 @@ SAFEGUARDS = (
     Safeguard(
         test="tests/security/leaks/test_leaks.py::"
         "test_what_the_http_library_complains_of_is_not_logged_since_it_names_the_url",
-        file="handlers/domain/delivery.py",
+        file="handlers/delivery/attempt.py",
         code=_POST,
         without=_POST
         + "            import logging\n            logging.getLogger('http').warning(target.url)\n",

@@ -9,11 +9,11 @@ from functools import cache
 
 import pytest
 
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.exchange import Exchange
-from handlers.domain.outcomes import UndeliveredError
-from handlers.domain.targets import parse_target
-from handlers.domain.transport import Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.exchange import Exchange
+from handlers.delivery.outcomes import UndeliveredError
+from handlers.delivery.targets import parse_target
+from handlers.delivery.transport import Transport
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import receiver
 from tests.wire.answers import ANSWERS

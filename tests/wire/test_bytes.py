@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.events import Event
-from handlers.domain.transport import Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.transport import Transport
+from handlers.model.event import Event
 from tests.handlers.factories import a_tenant
 from tests.handlers.json_texts import submissions
 from tests.security.front_door.edges import a_request

@@ -9,10 +9,10 @@ from threading import active_count
 
 import pytest
 
-from handlers.domain.deadline import Deadline
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.lookups import Lookups
-from handlers.domain.transport import Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.deadline import Deadline
+from handlers.delivery.lookups import Lookups
+from handlers.delivery.transport import Transport
 from tests.faults.hostile import never_accepts
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import answers, receiver, response

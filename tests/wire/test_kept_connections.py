@@ -2,8 +2,8 @@
 
 import pytest
 
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.transport import MAX_AGE_SECONDS, MAX_IDLE_SECONDS, MAX_KEPT, Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.transport import MAX_AGE_SECONDS, MAX_IDLE_SECONDS, MAX_KEPT, Transport
 from tests.handlers.factories import Clock, a_tenant, an_event
 from tests.wire.scripted import PORT, TLS, End, Receiver, Script
 

@@ -13,9 +13,9 @@ from itertools import count
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.events import Event, EventKey
-from handlers.domain.transport import Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.transport import Transport
+from handlers.model.event import Event, EventKey
 from tests.handlers.factories import a_tenant, an_event
 from tests.wire.scripted import PORT, TLS, End, Receiver, Script, Wire
 

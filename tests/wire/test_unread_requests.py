@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.transport import Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.transport import Transport
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Receiver, Script, receiver
 from tests.wire.scripted import TLS

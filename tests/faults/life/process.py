@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from handlers.aws import AWS_ERRORS
-from handlers.domain.delivery import Result
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event, EventKey
-from handlers.domain.idempotency import IdempotencyStore
-from handlers.domain.items import plain
-from handlers.domain.queue import Queue
-from handlers.domain.tenants import ApiKeyHolder, Tenant, TenantStore
-from handlers.schema import ACTIVE, ATTEMPTS, DELIVERED, QUEUED_AT
+from handlers.delivery.attempt import Result
+from handlers.intake.idempotency import IdempotencyStore
+from handlers.model.delivery import Status
+from handlers.model.event import Event, EventKey
+from handlers.model.tenant import ApiKeyHolder, KeyState, Tenant
+from handlers.store.aws import AWS_ERRORS
+from handlers.store.events import EventStore
+from handlers.store.items import plain
+from handlers.store.queue import Queue
+from handlers.store.schema import ATTEMPTS, QUEUED_AT
+from handlers.store.tenants import TenantStore
 from tests.faults.life.records import (
     API_KEYS,
     HOUR,
@@ -241,7 +243,7 @@ class Sqs:
     def delete_message(self, **request: Any) -> Any:
         def delete() -> Any:
             key, process = self._process.received[request["ReceiptHandle"]], self._process
-            safe = key in process.sent or process.world.lives[key].status == DELIVERED
+            safe = key in process.sent or process.world.lives[key].status == Status.DELIVERED
             process.world.require("a dead letter goes only once its event was sent anew", safe, key)
             process.changes.append(request)
             return self._sqs.delete_message(**request)
@@ -257,7 +259,7 @@ class KnownTenants(TenantStore):
 
     def holder_of(self, api_key: str) -> ApiKeyHolder | None:
         tenant_id = next(tenant_id for tenant_id, known in API_KEYS.items() if known == api_key)
-        holder = ApiKeyHolder(tenant_id=tenant_id, target_url=TARGET_URL, state=ACTIVE)
+        holder = ApiKeyHolder(tenant_id=tenant_id, target_url=TARGET_URL, state=KeyState.ACTIVE)
         return self._process.call(lambda: holder)
 
     def find(self, tenant_id: str) -> Tenant | None:

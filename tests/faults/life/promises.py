@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from handlers.domain.outcomes import Outcome
-from handlers.schema import ATTEMPTS, DELIVERED, FAILED, LAST_ERROR, PENDING, STATUS
+from handlers.delivery.outcomes import Outcome
+from handlers.model.delivery import Status
+from handlers.store.schema import ATTEMPTS, LAST_ERROR, STATUS
 from tests.faults.life.records import BUDGET, Life
 
 # What must hold at every write to an event ----------------------------------------------------------------
@@ -12,34 +13,38 @@ from tests.faults.life.records import BUDGET, Life
 def a_status_moves_along_its_edges(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
     """PENDING may become anything; FAILED is brought back by a requeue alone, or was delivered after all."""
     edge = (life.status, after[STATUS])
-    return life.status == PENDING or edge == (FAILED, DELIVERED) or (edge == (FAILED, PENDING) and reset)
+    return (
+        life.status == Status.PENDING
+        or edge == (Status.FAILED, Status.DELIVERED)
+        or (edge == (Status.FAILED, Status.PENDING) and reset)
+    )
 
 
 def what_is_delivered_is_left_alone(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
     """Once an event is DELIVERED, nothing is written to it any more."""
-    return life.status != DELIVERED
+    return life.status != Status.DELIVERED
 
 
 def delivered_means_taken(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
     """DELIVERED only if the receiver answered 2xx."""
-    return after[STATUS] != DELIVERED or life.taken()
+    return after[STATUS] != Status.DELIVERED or life.taken()
 
 
 def failed_means_that_no_attempt_is_left(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
     """FAILED only after the last attempt, or after one that no later one could better."""
     refused = bool(life.attempts) and life.attempts[-1].answer == "http_410"
-    return after[STATUS] != FAILED or after[ATTEMPTS] >= BUDGET or refused
+    return after[STATUS] != Status.FAILED or after[ATTEMPTS] >= BUDGET or refused
 
 
 def a_success_is_not_recorded_as_a_failure(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
     """FAILED though its receiver took the last attempt: only when that answer was never heard."""
     taken_last = bool(life.of_round) and life.of_round[-1].answer == "http_200"
-    return after[STATUS] != FAILED or not taken_last or after[LAST_ERROR] == Outcome.ATTEMPTS_USED_UP
+    return after[STATUS] != Status.FAILED or not taken_last or after[LAST_ERROR] == Outcome.ATTEMPTS_USED_UP
 
 
 def nothing_fails_during_an_attempt(life: Life, after: dict[str, Any], *, reset: bool) -> bool:
     """FAILED only when no attempt is under way that may succeed."""
-    return after[STATUS] != FAILED or not life.under_way
+    return after[STATUS] != Status.FAILED or not life.under_way
 
 
 # What must hold whenever an attempt begins, which is the last one in `attempts` ---------------------------
@@ -57,7 +62,7 @@ def an_attempt_is_counted_before_it_is_made(life: Life) -> bool:
 
 def nothing_delivered_is_attempted(life: Life) -> bool:
     """Once DELIVERED, never attempted again."""
-    return life.status != DELIVERED
+    return life.status != Status.DELIVERED
 
 
 def no_two_attempts_overlap(life: Life) -> bool:

@@ -7,9 +7,10 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
-from handlers.domain.events import EventKey
-from handlers.domain.timestamps import from_iso
-from handlers.schema import CREATED_AT, EVENT_ID, PENDING, STATUS, TENANT_ID
+from handlers.model.delivery import Status
+from handlers.model.event import EventKey
+from handlers.model.timestamps import from_iso
+from handlers.store.schema import CREATED_AT, EVENT_ID, STATUS, TENANT_ID
 
 QUEUE, DLQ = "deliveries", "deliveries-dlq"
 BUDGET = 6
@@ -129,7 +130,7 @@ class Life:
     def silent_since(self, moment: datetime) -> bool:
         tried = self.attempts[-1].at if self.attempts else None
         signs = (self.created_at, tried, self.queued_again_at)
-        return self.status == PENDING and all(sign is None or sign < moment for sign in signs)
+        return self.status == Status.PENDING and all(sign is None or sign < moment for sign in signs)
 
 
 @dataclass(kw_only=True)

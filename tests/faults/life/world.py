@@ -9,25 +9,23 @@ from itertools import cycle
 from typing import Any
 
 from handlers import ingest
-from handlers.domain.authentication import Authenticator
-from handlers.domain.dispatch import Dispatcher
-from handlers.domain.events import Event, EventKey
-from handlers.domain.intake import Intake
-from handlers.domain.items import key_of, plain, typed
-from handlers.domain.queue import Message
-from handlers.domain.reconciler import OVERTAKEN_BY, Reconciler
-from handlers.domain.requeue import Requeuer
-from handlers.domain.requeue_request import RequeueRequest
-from handlers.domain.retry import RetrySchedule
-from handlers.schema import (
+from handlers.delivery.batch import Dispatcher
+from handlers.delivery.retry import RetrySchedule
+from handlers.intake.acceptance import Intake
+from handlers.intake.authentication import Authenticator
+from handlers.model.delivery import Status
+from handlers.model.event import Event, EventKey
+from handlers.recovery.reconciler import OVERTAKEN_BY, Reconciler
+from handlers.recovery.requeue import Requeuer
+from handlers.recovery.requeue_request import RequeueRequest
+from handlers.store.items import key_of, plain, typed
+from handlers.store.queue import Message
+from handlers.store.schema import (
     ATTEMPTS,
-    DELIVERED,
     EVENT_ID,
-    FAILED,
     HELD_UNTIL,
     LAST_ATTEMPT_AT,
     LAST_ERROR,
-    PENDING,
     QUEUED_AT,
     STATUS,
     TENANT_ID,
@@ -240,7 +238,7 @@ class World:
         for message in messages:
             if message.message_id not in undone:
                 life = self.lives[message.event_key()]
-                self.require("only what was delivered is acknowledged", life.status == DELIVERED, life)
+                self.require("only what was delivered is acknowledged", life.status == Status.DELIVERED, life)
                 self.sqs.delete_message(QueueUrl=QUEUE, ReceiptHandle=message.receipt_handle)
 
     def requeue(self, process: "Process", **request: Any) -> None:
@@ -264,7 +262,7 @@ class World:
             left = [life for key, life in self.lives.items() if wanted.matches(key, life.created_at)]
             self.require(
                 "a requeue that ran to its end leaves nothing FAILED",
-                all(life.status != FAILED for life in left) and report.remaining == 0,
+                all(life.status != Status.FAILED for life in left) and report.remaining == 0,
                 report,
             )
 
@@ -329,7 +327,7 @@ class World:
         for _ in range(ROUNDS_TO_RECOVER):
             while self.wait_for_a_message():
                 self.work(10, Process(self))
-            if not self.in_status(PENDING):
+            if not self.in_status(Status.PENDING):
                 break
             # The clock may be behind by that hour.
             self.seconds += STALLED_AFTER_SECONDS + HOUR + 1
@@ -348,8 +346,8 @@ class World:
         dead = {key_in_message(body) for body in self.sqs.bodies(DLQ)}
         for key, life in self.lives.items():
             # A purge takes what was on its way to the dead-letter queue. Requeue finds it in the table.
-            failed = life.status == FAILED and (key in dead or life.purged)
-            settled = life.status == DELIVERED or failed
+            failed = life.status == Status.FAILED and (key in dead or life.purged)
+            settled = life.status == Status.DELIVERED or failed
             self.require("in the end an event is DELIVERED, or FAILED and in the DLQ", settled, life)
         for _ in range(2):
             # What a run that died had in hand.
@@ -357,7 +355,7 @@ class World:
             self.requeue(Process(self))
             self.run_on()
         for life in self.lives.values():
-            delivered = life.status == DELIVERED
+            delivered = life.status == Status.DELIVERED
             self.require("once its receiver is well, a requeued event is DELIVERED", delivered, life)
         left = self.sqs.bodies(QUEUE) + self.sqs.bodies(DLQ)
         self.require("nothing is left in the queues once all is delivered", not left, left)

@@ -14,8 +14,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from handlers.domain.submission import MAX_BODY_BYTES
 from handlers.ingest import EVENTS_PATH
+from handlers.intake.submission import MAX_BODY_BYTES
 from tests.security.front_door import oddities as odd
 from tests.security.front_door.world import API_KEY, DISABLED_KEY, USED_BODY, USED_KEY
 

@@ -7,8 +7,8 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
-from handlers.domain.submission import MAX_FIELD_ERRORS, MAX_FIELD_NAME, MESSAGES
-from handlers.domain.tenants import hash_api_key
+from handlers.intake.submission import MAX_FIELD_ERRORS, MAX_FIELD_NAME, MESSAGES
+from handlers.model.tenant import hash_api_key
 from tests.handlers.factories import TARGET_URL
 from tests.security.front_door import world
 from tests.security.front_door.world import Outcome

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from handlers.domain.items import typed
-from handlers.schema import ACTIVE, DISABLED, EVENT_ID, TENANT_ID
+from handlers.model.tenant import KeyState
+from handlers.store.items import typed
+from handlers.store.schema import EVENT_ID, TENANT_ID
 from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE, Aws, aws, moto_clients
 from tests.security.front_door.guided import can_be_guided, guided, try_input, unguided
 from tests.security.front_door.inputs import requests, right_requests
@@ -164,7 +165,7 @@ class Moto:
 
     def __init__(self, aws: Aws) -> None:
         self._aws, self.dynamodb, self.sqs, self.queue_url = aws, aws.dynamodb, aws.sqs, aws.queue_url
-        for api_key, state in ((API_KEY, ACTIVE), (DISABLED_KEY, DISABLED)):
+        for api_key, state in ((API_KEY, KeyState.ACTIVE), (DISABLED_KEY, KeyState.DISABLED)):
             aws.dynamodb.put_item(TableName=TENANT_TABLE, Item=typed(a_tenant_row(api_key, state)))
 
     def rows(self) -> dict[RowKey, Row]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.domain.tenants import hash_api_key
+from handlers.model.tenant import hash_api_key
 from tests.handlers.factories import a_body, a_request
 from tests.security.front_door.world import API_KEY, TENANT_TABLE, FrontDoor, InMemory
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handlers.domain.tenants import hash_api_key
+from handlers.model.tenant import hash_api_key
 from tests.handlers.factories import a_body, a_request
 from tests.security.front_door.promises import MAX_CPU_MS, PROMISES, broken_promise
 from tests.security.front_door.world import (
@@ -90,7 +90,7 @@ OUTCOMES: Mapping[str, list[Outcome]] = {
     "the answer is small": [detail("x" * 32_768)],
     "the answer gives nothing internal away": [
         *map(detail, (EVENTS_TABLE, QUEUE_URL, ACCOUNT, API_KEY, hash_api_key(API_KEY), "KeyError")),
-        *map(detail, ("Traceback (most", "handlers.domain", "/var/task", "<object at 0x7f>", "whsec_x")),
+        *map(detail, ("Traceback (most", "handlers.intake", "/var/task", "<object at 0x7f>", "whsec_x")),
         with_header(REFUSED, "X-Amzn", "arn:aws:sqs"),
         told(UNKNOWN, detail=UNKNOWN_KEY),
         told(UNKNOWN, detail=hash_api_key(UNKNOWN_KEY)),

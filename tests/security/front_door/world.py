@@ -19,15 +19,17 @@ from typing import Any, Protocol
 import structlog
 from botocore.exceptions import ClientError
 
-from handlers import ingest, logs, schema
-from handlers.domain.authentication import Authenticator
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event
-from handlers.domain.idempotency import IdempotencyStore
-from handlers.domain.intake import Intake
-from handlers.domain.items import event_of, plain, typed
-from handlers.domain.queue import Queue
-from handlers.domain.tenants import TenantStore, hash_api_key
+from handlers import ingest, logs
+from handlers.intake.acceptance import Intake
+from handlers.intake.authentication import Authenticator
+from handlers.intake.idempotency import IdempotencyStore
+from handlers.model.event import Event
+from handlers.model.tenant import KeyState, hash_api_key
+from handlers.store import schema
+from handlers.store.events import EventStore
+from handlers.store.items import event_of, plain, typed
+from handlers.store.queue import Queue
+from handlers.store.tenants import TenantStore
 from tests.faults.fake_sqs import FakeSqs
 from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_body, a_request
 
@@ -136,7 +138,7 @@ class InMemory:
     def __init__(self) -> None:
         self.dynamodb, self.sqs = FakeDynamoDb(), FakeSqs(lambda: 0.0)
         self.sqs.create_queue(QUEUE_URL)
-        for api_key, state in ((API_KEY, schema.ACTIVE), (DISABLED_KEY, schema.DISABLED)):
+        for api_key, state in ((API_KEY, KeyState.ACTIVE), (DISABLED_KEY, KeyState.DISABLED)):
             row = typed(a_tenant_row(api_key, state))
             self.dynamodb.rows[_row_key(TENANT_TABLE, row)] = row
         self._tenants = dict(self.dynamodb.rows)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import psutil
 
-from handlers import schema
-from handlers.domain.items import decode_body, plain
+from handlers.store import schema
+from handlers.store.items import decode_body, plain
 from tests.security.leaks.marks import Traces
 from tests.security.leaks.system import (
     DELIVERIES,

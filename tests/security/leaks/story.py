@@ -6,9 +6,10 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from handlers import schema
-from handlers.domain.items import typed
-from handlers.domain.tenants import API_KEY_PREFIX, hash_api_key
+from handlers.model.delivery import Status
+from handlers.model.tenant import API_KEY_PREFIX, KeyState, hash_api_key
+from handlers.store import schema
+from handlers.store.items import typed
 from local.receiver import Receiver, accepts, refuses
 from local.stack import LocalStack
 from local.waiting import wait_for
@@ -72,9 +73,9 @@ def _tenant_at_work(system: MarkedSystem) -> str:
     taken = system.post_event(first, _TAKEN, {"card": payload})
     system.receiver.answer(_REFUSED, refuses)
     refused = system.post_event(first, _REFUSED, {"card": payload})
-    system.wait_for_status("acme", taken, schema.DELIVERED)
+    system.wait_for_status("acme", taken, Status.DELIVERED)
     system.stack.clock.advance(5)
-    system.wait_for_status("acme", refused, schema.FAILED)
+    system.wait_for_status("acme", refused, Status.FAILED)
     wait_for("a dead letter", system.stack.dead_letters, seconds=SECONDS)
     rotated = system.ops("tenants", "rotate-secret", "acme", place=SHOWN_ONCE)
     system.mark_secret("the rotated webhook secret", rotated["webhookSecret"])
@@ -83,7 +84,7 @@ def _tenant_at_work(system: MarkedSystem) -> str:
     system.ops("tenants", "disable", "acme", "--key-id", *added["otherActiveKeyIds"])
     system.receiver.answer(_REFUSED, accepts)
     system.ops("requeue", "--tenant-id", "acme")
-    system.wait_for_status("acme", refused, schema.DELIVERED)
+    system.wait_for_status("acme", refused, Status.DELIVERED)
     for command in (["list"], ["show", "acme"], ["set-url", "acme", "--target-url", url]):
         system.ops("tenants", *command)
     return second
@@ -157,7 +158,7 @@ def _trouble_with_receivers(system: MarkedSystem) -> None:
             created = system.stack.create_tenant(tenant_id, f"{url}?token={token}")
             event_id = system.post_event(created.api_key, _TAKEN, {})
             system.stack.clock.advance(5)
-            system.wait_for_status(tenant_id, event_id, schema.FAILED)
+            system.wait_for_status(tenant_id, event_id, Status.FAILED)
 
 
 def _trouble_with_tenants(system: MarkedSystem) -> None:
@@ -175,7 +176,7 @@ def _trouble_with_tenants(system: MarkedSystem) -> None:
             schema.TENANT_ID: tenant_id,
             schema.TARGET_URL: system.receiver.url,
             schema.WEBHOOK_SECRET: created.webhook_secret,
-            schema.STATE: schema.ACTIVE,
+            schema.STATE: KeyState.ACTIVE,
             schema.CREATED_AT: "2026-11-23T10:00:00.000Z",
         }
         system.stack.aws.dynamodb.put_item(
@@ -183,7 +184,7 @@ def _trouble_with_tenants(system: MarkedSystem) -> None:
         )
         event_id = system.post_event(api_key, _TAKEN, {})
         system.stack.clock.advance(5)
-        system.wait_for_status(tenant_id, event_id, schema.FAILED)
+        system.wait_for_status(tenant_id, event_id, Status.FAILED)
 
 
 def _operator_s_mistakes(system: MarkedSystem, api_key: str) -> None:

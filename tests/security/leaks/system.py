@@ -12,9 +12,9 @@ from typing import Any
 
 import requests
 
-from handlers.domain.events import EventKey
-from handlers.domain.queue import Queue
-from handlers.domain.tenants import API_KEY_PREFIX
+from handlers.model.event import EventKey
+from handlers.model.tenant import API_KEY_PREFIX
+from handlers.store.queue import Queue
 from local.errors import DeadlineError, LocalStackError
 from local.launcher import REPO
 from local.receiver import Receiver

@@ -7,9 +7,9 @@ from urllib.parse import quote
 import pytest
 
 from handlers import logs
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.tenants import new_api_key, new_webhook_secret
-from handlers.domain.transport import Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.transport import Transport
+from handlers.model.tenant import new_api_key, new_webhook_secret
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import answers, receiver, response
 from tests.security.leaks.marks import WEBHOOK_SECRET_PREFIX, Mark, Traces, leaks

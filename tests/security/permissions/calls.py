@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handlers import schema
+from handlers.store import schema
 from local.environment import ACCOUNT_ID, REGION
 
 SPECIFIC = "SPECIFIC_ATTRIBUTES"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
-from handlers import schema
+from handlers.model.delivery import Status
 from local.receiver import accepts, refuses
 from local.waiting import wait_for
 from tests.security.permissions.world import TYPE, DeployedWorld, promise
@@ -30,7 +30,7 @@ class Flow:
 def _a_post_is_accepted(world: DeployedWorld) -> None:
     event_id = _accepted(world, "first")
     event = world.stack.event(world.tenant.tenant_id, event_id)
-    promise(event is not None and event.status == schema.PENDING, "the event is in the table")
+    promise(event is not None and event.status == Status.PENDING, "the event is in the table")
     promise([message.event_id for message in world.stack.queued()] == [event_id], "it is in the queue")
 
 
@@ -52,7 +52,7 @@ def _an_attempt_delivers(world: DeployedWorld) -> None:
     answer = world.run("worker", world.receive()).answer
     promise(answer == {"batchItemFailures": []}, f"the message is done with, not {answer}")
     _delivered(world, event.key.event_id)
-    promise(world.found(event).status == schema.DELIVERED, "the event is DELIVERED")
+    promise(world.found(event).status == Status.DELIVERED, "the event is DELIVERED")
 
 
 def _a_failed_attempt_is_repeated_after_a_minute(world: DeployedWorld) -> None:
@@ -61,7 +61,7 @@ def _a_failed_attempt_is_repeated_after_a_minute(world: DeployedWorld) -> None:
     world.run("worker", world.receive())
     ended = world.stack.clock.now()
     promise(len(world.receiver.deliveries(event.key.event_id)) == 1, "there was one attempt")
-    promise(world.found(event).status == schema.PENDING, "the event is PENDING")
+    promise(world.found(event).status == Status.PENDING, "the event is PENDING")
     (message,) = world.stack.queued()
     # Visibility is told in whole seconds, rounded down.
     in_time = began + 59 <= message.visible_at <= ended + 66
@@ -72,7 +72,7 @@ def _the_mapping_hands_messages_to_the_worker(world: DeployedWorld) -> None:
     world.receiver.answer(TYPE, accepts)
     event = world.queue(world.store())
     with world.consumer():
-        wait_for("a delivery", lambda: world.found(event).status == schema.DELIVERED, seconds=_SECONDS)
+        wait_for("a delivery", lambda: world.found(event).status == Status.DELIVERED, seconds=_SECONDS)
         wait_for("an empty queue", lambda: not world.stack.queued(), seconds=_SECONDS)
     _delivered(world, event.key.event_id)
 
@@ -90,7 +90,7 @@ def _a_dead_letter_is_sent_again(world: DeployedWorld) -> None:
     sent = {"requeued": 1, "skipped": 0, "remaining": 0, "eventIds": [event.key.event_id]}
     promise(sent.items() <= report.items(), f"just that event is sent again, not {report}")
     now = world.found(event)
-    promise((now.status, now.attempts) == (schema.PENDING, 0), "it is PENDING again, with all its attempts")
+    promise((now.status, now.attempts) == (Status.PENDING, 0), "it is PENDING again, with all its attempts")
     promise(now.target_url == world.receiver.url, "it goes to the tenant's current target")
     promise([m.event_id for m in world.stack.queued()] == [event.key.event_id], "it is in the queue")
     promise([m.event_id for m in world.stack.dead_letters()] == [other.key.event_id], "its letter is gone")
@@ -124,7 +124,7 @@ def _a_lost_event_that_was_overtaken_is_queued_again(world: DeployedWorld) -> No
     for _ in range(2):
         world.queue(world.store(other, age=_DAY))
     lost = world.store(age=_DAY)
-    world.queue(world.store(age=_HOUR, status=schema.DELIVERED, attempts=1))
+    world.queue(world.store(age=_HOUR, status=Status.DELIVERED, attempts=1))
     _reconciled(world, {"stalled": 3, "waiting": 3, "queued": 1})
     queued = [message.event_id for message in world.stack.queued()]
     promise(lost.key.event_id in queued and len(queued) == 4, "that event is queued")

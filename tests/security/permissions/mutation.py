@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from handlers import schema
+from handlers.store import schema
 from tests.security.permissions.flows import Flow, flows_of
 from tests.security.permissions.roles import FUNCTIONS, Right, Role, policy_instead
 from tests.security.permissions.world import DeployedWorld, FlowBrokenError

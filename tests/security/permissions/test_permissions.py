@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from handlers import schema
+from handlers.store import schema
 from tests.security.permissions.calls import PAYLOADS, READS, SECRETS, WRITES, Call
 from tests.security.permissions.flows import FLOWS, Flow
 from tests.security.permissions.mutation import broken, faults_of_what_is_unused, prove, rights_to_prove

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from handlers.domain.event_store import EventStore
-from handlers.domain.tenants import TenantStore
+from handlers.store.events import EventStore
+from handlers.store.tenants import TenantStore
 
 QUERIES: dict[str, Callable[[Any], Any]] = {
     "where a tenant's events go": lambda client: TenantStore(client, "TenantApiKeys").target_url_of("acme"),

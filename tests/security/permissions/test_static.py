@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from handlers import schema
+from handlers.store import schema
 from tests.components.conftest import CONFIGURATIONS, _recorded
 from tests.components.recorder import Recording
 from tests.components.test_contracts import (

@@ -9,11 +9,11 @@ from typing import Any
 
 import requests
 
-from handlers import schema
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event
-from handlers.domain.queue import Queue
-from handlers.domain.tenants import NewTenant
+from handlers.model.delivery import Status
+from handlers.model.event import Event
+from handlers.model.tenant import NewTenant
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
 from local.errors import LocalStackError
 from local.receiver import Receiver
 from local.resources.functions import invoke
@@ -100,7 +100,7 @@ class DeployedWorld(World):
 
     def failed(self, tenant: NewTenant | None = None, **changes: Any) -> Event:
         """An event that failed for good: its message is in the dead-letter queue."""
-        return self.queue(self.store(tenant, status=schema.FAILED, attempts=6, **changes), "dlq_url")
+        return self.queue(self.store(tenant, status=Status.FAILED, attempts=6, **changes), "dlq_url")
 
     def found(self, event: Event) -> Event:
         """An event as the table has it now."""

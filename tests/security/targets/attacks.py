@@ -4,11 +4,11 @@ import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from handlers.domain.deadline import Deadline
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.outcomes import Outcome, UndeliveredError
-from handlers.domain.targets import Resolve, TargetNotAllowedError, parse_target, resolve
-from handlers.domain.transport import OpenSocket, Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.deadline import Deadline
+from handlers.delivery.outcomes import Outcome, UndeliveredError
+from handlers.delivery.targets import Resolve, TargetNotAllowedError, parse_target, resolve
+from handlers.delivery.transport import OpenSocket, Transport
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Script, answers, receiver, response
 from tests.security.part import Part

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.domain.delivery import HttpDelivery
-from handlers.domain.outcomes import Outcome
-from handlers.domain.targets import is_public
-from handlers.domain.transport import Transport
+from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.outcomes import Outcome
+from handlers.delivery.targets import is_public
+from handlers.delivery.transport import Transport
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Receiver, receiver
 from tests.security.targets.attacks import LURES, SECONDS, Lure, detour_to, faults_of, faults_of_lure

@@ -15,15 +15,15 @@ from functools import partial
 
 import structlog
 
-from handlers import schema
-from handlers.aws import AWS_ERRORS
-from handlers.domain.delivery import Deliver, Result
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event, EventKey
-from handlers.domain.outcomes import Outcome
-from handlers.domain.queue import MalformedMessageError, Message, Queue
-from handlers.domain.retry import RetrySchedule
-from handlers.domain.tenants import TenantStore
+from handlers.delivery.attempt import Deliver, Result
+from handlers.delivery.outcomes import Outcome
+from handlers.delivery.retry import RetrySchedule
+from handlers.model.delivery import Status
+from handlers.model.event import Event, EventKey
+from handlers.store.aws import AWS_ERRORS
+from handlers.store.events import EventStore
+from handlers.store.queue import MalformedMessageError, Message, Queue
+from handlers.store.tenants import TenantStore
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -114,9 +114,9 @@ class Dispatcher:
         return [message.message_id for message in messages if message.message_id in undone]
 
     def _settle_event(self, event: Event | None, receive_count: int) -> Settled:
-        if event is None or event.status == schema.DELIVERED:
+        if event is None or event.status == Status.DELIVERED:
             return _DONE
-        if event.status == schema.FAILED:
+        if event.status == Status.FAILED:
             # Its attempts are used up; receives are what SQS counts, so let it count on.
             return _TO_THE_DLQ
         tenant = self._tenants.find(event.key.tenant_id)

@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers import schema
-from handlers.aws import is_condition_failure
-from handlers.domain.events import EVENT_ID_PREFIX, Attempt, Event, EventKey
-from handlers.domain.items import (
-    encode_body,
-    epoch,
-    event_key,
-    event_of,
-    key_of,
-    payload_key_of,
-    plain,
-    typed,
-)
-from handlers.domain.timestamps import Clock, from_iso, to_iso, utc_now
+from handlers.model.attempt import Attempt
+from handlers.model.delivery import Status
+from handlers.model.event import EVENT_ID_PREFIX, Event, EventKey
+from handlers.model.timestamps import Clock, from_iso, to_iso, utc_now
+from handlers.store import schema
+from handlers.store.aws import is_condition_failure
+from handlers.store.items import encode_body, epoch, event_key, event_of, key_of, payload_key_of, plain, typed
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
@@ -135,7 +128,7 @@ class EventStore:
 
     def give_up(self, event: Event, error: str, *, hold_seconds: float) -> bool:
         """PENDING becomes FAILED without an attempt, none being left. Arguments and result as in `claim`."""
-        sets = {schema.STATUS: schema.FAILED, schema.LAST_ERROR: error}
+        sets = {schema.STATUS: Status.FAILED, schema.LAST_ERROR: error}
         unheld = self._is_unheld(event, self._clock(), hold_seconds)
         return self._update(event.key, sets, unheld, remove=(schema.HELD_UNTIL,))
 
@@ -147,11 +140,11 @@ class EventStore:
         Returns:
             False when the event was delivered already or is gone: nothing is written then.
         """
-        sets = {schema.STATUS: schema.DELIVERED, schema.DELIVERED_AT: to_iso(attempt.at)}
+        sets = {schema.STATUS: Status.DELIVERED, schema.DELIVERED_AT: to_iso(attempt.at)}
         return self._update(
             event.key,
             sets | _tried(event, attempt),
-            _status_is(schema.PENDING, schema.FAILED),
+            _status_is(Status.PENDING, Status.FAILED),
             remove=(schema.SHARD, schema.LAST_ERROR, schema.HELD_UNTIL),
         )
 
@@ -173,7 +166,7 @@ class EventStore:
 
     def mark_failed(self, event: Event, attempt: Attempt, number: int) -> bool:
         """PENDING becomes FAILED, after the last attempt. Arguments and result as in `mark_retry`."""
-        sets = {schema.STATUS: schema.FAILED, schema.LAST_ERROR: attempt.outcome}
+        sets = {schema.STATUS: Status.FAILED, schema.LAST_ERROR: attempt.outcome}
         return self._update(
             event.key, sets | _tried(event, attempt), _is_claimed(number), remove=(schema.HELD_UNTIL,)
         )
@@ -187,7 +180,7 @@ class EventStore:
             False when the event is gone or in none of these statuses: nothing is written then.
         """
         sets = {
-            schema.STATUS: schema.PENDING,
+            schema.STATUS: Status.PENDING,
             schema.ATTEMPTS: 0,
             schema.TARGET_URL: target_url,
             schema.QUEUED_AT: to_iso(self._clock()),
@@ -205,7 +198,7 @@ class EventStore:
             f"(attribute_not_exists(#{schema.LAST_ATTEMPT_AT}) OR #{schema.LAST_ATTEMPT_AT} < :since) AND "
             f"(attribute_not_exists(#{schema.QUEUED_AT}) OR #{schema.QUEUED_AT} < :since)",
             names=(schema.LAST_ATTEMPT_AT, schema.QUEUED_AT),
-            values={":pending": schema.PENDING, ":since": to_iso(silent_since)},
+            values={":pending": Status.PENDING, ":since": to_iso(silent_since)},
         )
         return self._update(key, {schema.QUEUED_AT: to_iso(self._clock())}, unless_since)
 
@@ -246,7 +239,7 @@ class EventStore:
         return {
             event_key(item)
             for item in items
-            if item[schema.STATUS] == schema.PENDING
+            if item[schema.STATUS] == Status.PENDING
             and item[schema.EXPIRES_AT] > now
             and max(item.get(sign, "") for sign in signs) < moment
         }
@@ -300,7 +293,7 @@ class EventStore:
             f"OR NOT #{schema.HELD_UNTIL} BETWEEN :now AND :latest)",
             names=(schema.ATTEMPTS, schema.HELD_UNTIL),
             values={
-                ":pending": schema.PENDING,
+                ":pending": Status.PENDING,
                 ":seen": event.attempts,
                 ":now": epoch(now),
                 ":latest": epoch(latest),
@@ -389,7 +382,7 @@ def _is_claimed(number: int) -> _Condition:
     return _Condition(
         f"#{schema.STATUS} = :pending AND #{schema.ATTEMPTS} = :claimed",
         names=(schema.ATTEMPTS,),
-        values={":pending": schema.PENDING, ":claimed": number},
+        values={":pending": Status.PENDING, ":claimed": number},
     )
 
 

@@ -26,11 +26,11 @@ from typing import Any
 
 import structlog
 
-from handlers import schema
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import EventKey
-from handlers.domain.queue import Queue
-from handlers.domain.timestamps import Clock
+from handlers.model.delivery import Status
+from handlers.model.event import EventKey
+from handlers.model.timestamps import Clock
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
 
 # Standard queues keep the order of a tenant's messages only roughly.
 OVERTAKEN_BY = timedelta(minutes=15)
@@ -122,7 +122,7 @@ class Reconciler:
                 yield key
 
     def _old_batches(self, since: datetime) -> Iterator[dict[EventKey, datetime]]:
-        pending = self.events.in_status(schema.PENDING, shards=self.shards, created_before=since)
+        pending = self.events.in_status(Status.PENDING, shards=self.shards, created_before=since)
         while batch := dict(islice(pending, _READ_BATCH)):
             yield batch
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from handlers import schema
-from handlers.domain.events import Event, EventKey
-from handlers.domain.timestamps import from_iso
+from handlers.model.event import Event, EventKey
+from handlers.model.timestamps import from_iso
+from handlers.store import schema
 
 _PAYLOAD_KEY_PREFIX = "payload#"
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain, zip_longest
 
-from handlers.domain.channel import Channel, Encrypted, Plain
-from handlers.domain.deadline import Deadline
-from handlers.domain.lookups import Lookups
-from handlers.domain.outcomes import Outcome, UndeliveredError, outcome_of
-from handlers.domain.targets import Target, is_address, vetted_addresses
+from handlers.delivery.channel import Channel, Encrypted, Plain
+from handlers.delivery.deadline import Deadline
+from handlers.delivery.lookups import Lookups
+from handlers.delivery.outcomes import Outcome, UndeliveredError, outcome_of
+from handlers.delivery.targets import Target, is_address, vetted_addresses
 
 NEXT_ADDRESS_SECONDS = 0.25
 """How long an address has to answer before the next one is tried beside it (RFC 8305, section 8)."""

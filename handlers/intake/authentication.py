@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from cachetools import TTLCache
 
-from handlers.domain import problems
-from handlers.domain.tenants import ApiKeyHolder, TenantStore, hash_api_key
+from handlers.intake import problems
+from handlers.model.tenant import ApiKeyHolder, hash_api_key
+from handlers.store.tenants import TenantStore
 
 CACHE_SECONDS = 60
 CACHE_SIZE = 1000

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from handlers import schema
-from handlers.aws import is_condition_failure
-from handlers.domain import problems
-from handlers.domain.events import Event, EventKey
-from handlers.domain.items import key_of, plain, typed
-from handlers.domain.timestamps import from_iso, to_iso
+from handlers.intake import problems
+from handlers.model.event import Event, EventKey
+from handlers.model.timestamps import from_iso, to_iso
+from handlers.store import schema
+from handlers.store.aws import is_condition_failure
+from handlers.store.items import key_of, plain, typed
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient

@@ -10,15 +10,16 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from handlers.aws import AWS_ERRORS
-from handlers.domain import problems
-from handlers.domain.event_store import EventStore
-from handlers.domain.events import Event, new_event
-from handlers.domain.idempotency import IdempotencyStore, IdempotentRequest
-from handlers.domain.queue import Queue
-from handlers.domain.submission import Submission
-from handlers.domain.tenants import ApiKeyHolder
-from handlers.domain.timestamps import Clock
+from handlers.intake import problems
+from handlers.intake.idempotency import IdempotencyStore, IdempotentRequest
+from handlers.intake.new_event import new_event
+from handlers.intake.submission import Submission
+from handlers.model.event import Event
+from handlers.model.tenant import ApiKeyHolder
+from handlers.model.timestamps import Clock
+from handlers.store.aws import AWS_ERRORS
+from handlers.store.events import EventStore
+from handlers.store.queue import Queue
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 

@@ -3,16 +3,18 @@
 import base64
 import hashlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from enum import StrEnum
 
-from handlers import schema
-from handlers.domain.items import plain
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb.client import DynamoDBClient
+class KeyState(StrEnum):
+    """Of an API key."""
+
+    ACTIVE = "ACTIVE"
+    DISABLED = "DISABLED"
+
 
 API_KEY_PREFIX = "whk_"
 KEY_ID_LENGTH = 12
@@ -30,7 +32,7 @@ class ApiKeyHolder:
     @property
     def disabled(self) -> bool:
         """Whether this key was switched off."""
-        return self.state != schema.ACTIVE
+        return self.state != KeyState.ACTIVE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +119,7 @@ class TenantSummary:
     @property
     def active_key_ids(self) -> list[str]:
         """The keys that are accepted."""
-        return [key.key_id for key in self.keys if key.state == schema.ACTIVE]
+        return [key.key_id for key in self.keys if key.state == KeyState.ACTIVE]
 
 
 def new_api_key() -> str:
@@ -138,80 +140,3 @@ def key_id_of(api_key: str) -> str:
 def new_webhook_secret() -> str:
     """A webhook secret of 256 random bits in the form of Standard Webhooks: `whsec_` and base64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-class TenantStore:
-    """The table `TenantApiKeys`."""
-
-    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
-        self._client = client
-        self._table_name = table_name
-
-    def holder_of(self, api_key: str) -> ApiKeyHolder | None:
-        """Whom an API key belongs to, or None; reads no secret.
-
-        Raises:
-            botocore.exceptions.ClientError, BotoCoreError: DynamoDB did not answer.
-        """
-        answer = self._client.get_item(
-            TableName=self._table_name,
-            Key={schema.API_KEY: {"S": hash_api_key(api_key)}},
-            # Or a key might be remembered for a minute that was disabled a moment ago.
-            ConsistentRead=True,
-            ProjectionExpression="#tenant, #url, #state",
-            ExpressionAttributeNames={
-                "#tenant": schema.TENANT_ID,
-                "#url": schema.TARGET_URL,
-                "#state": schema.STATE,
-            },
-        )
-        item = answer.get("Item")
-        if item is None:
-            return None
-        row = plain(item)
-        return ApiKeyHolder(
-            tenant_id=row[schema.TENANT_ID], target_url=row[schema.TARGET_URL], state=row[schema.STATE]
-        )
-
-    def find(self, tenant_id: str) -> Tenant | None:
-        """A tenant with its secrets, or None; the index behind it is eventually consistent."""
-        row = next(self._rows_of(tenant_id), None)
-        if row is None:
-            return None
-        expires_at = row.get(schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT)
-        return Tenant(
-            tenant_id=row[schema.TENANT_ID],
-            target_url=row[schema.TARGET_URL],
-            webhook_secret=row[schema.WEBHOOK_SECRET],
-            previous_webhook_secret=row.get(schema.PREVIOUS_WEBHOOK_SECRET),
-            previous_webhook_secret_expires_at=None if expires_at is None else int(expires_at),
-        )
-
-    def target_url_of(self, tenant_id: str) -> str | None:
-        """Where a tenant's events go now, or None when there is no such tenant; reads no secret."""
-        row = next(self._rows_of(tenant_id, schema.TENANT_ID, schema.TARGET_URL), None)
-        return None if row is None else row[schema.TARGET_URL]
-
-    def _rows_of(self, tenant_id: str, *attributes: str) -> Iterator[dict[str, Any]]:
-        """The rows of a tenant, one per API key; all attributes unless some are named."""
-        names = {"#tenant": schema.TENANT_ID} | {f"#a{n}": name for n, name in enumerate(attributes)}
-        projection = (
-            {
-                "ProjectionExpression": ", ".join(f"#a{n}" for n in range(len(attributes))),
-                # As by default where attributes are named; said, since the roles' condition is about it.
-                "Select": "SPECIFIC_ATTRIBUTES",
-            }
-            if attributes
-            else {}
-        )
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table_name,
-            IndexName=schema.TENANT_ID_INDEX,
-            KeyConditionExpression="#tenant = :tenant",
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues={":tenant": {"S": tenant_id}},
-            **projection,  # pyright: ignore[reportArgumentType] - a keyword that must be absent, not empty
-        )
-        for page in pages:
-            for item in page["Items"]:
-                yield plain(item)

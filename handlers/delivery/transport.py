@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import certifi
 
-from handlers.domain.channel import Channel
-from handlers.domain.connecting import Connector, OpenSocket
-from handlers.domain.deadline import Deadline
-from handlers.domain.exchange import Answer, Exchange
-from handlers.domain.lookups import Lookups
-from handlers.domain.outcomes import Outcome, UndeliveredError, outcome_of
-from handlers.domain.targets import Resolve, Target, resolve
+from handlers.delivery.channel import Channel
+from handlers.delivery.connecting import Connector, OpenSocket
+from handlers.delivery.deadline import Deadline
+from handlers.delivery.exchange import Answer, Exchange
+from handlers.delivery.lookups import Lookups
+from handlers.delivery.outcomes import Outcome, UndeliveredError, outcome_of
+from handlers.delivery.targets import Resolve, Target, resolve
 
 # Servers close idle connections after as little as 2 s (gunicorn) or 5 s (Node.js).
 MAX_IDLE_SECONDS = 4.0

@@ -9,7 +9,7 @@ import ssl
 from contextlib import suppress
 from typing import Protocol
 
-from handlers.domain.deadline import Deadline
+from handlers.delivery.deadline import Deadline
 
 READ_BYTES = 16 * 1024
 MAX_ENCRYPTED_BYTES = 1024 * 1024

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from handlers.domain.deadline import Deadline
-from handlers.domain.targets import Resolve
+from handlers.delivery.deadline import Deadline
+from handlers.delivery.targets import Resolve
 
 LOOKUP_SECONDS = 5.0
 MAX_LOOKUPS = 200

@@ -15,12 +15,13 @@ from typing import Any
 
 import structlog
 
-from handlers import schema
-from handlers.domain.event_store import EventStore, FoundEvents
-from handlers.domain.events import EVENT_ID_PREFIX, Event, EventKey
-from handlers.domain.queue import MalformedMessageError, Message, Queue
-from handlers.domain.requeue_request import RequeueInputError, RequeueRequest
-from handlers.domain.tenants import API_KEY_PREFIX, TenantStore
+from handlers.model.delivery import Status
+from handlers.model.event import EVENT_ID_PREFIX, Event, EventKey
+from handlers.model.tenant import API_KEY_PREFIX
+from handlers.recovery.requeue_request import RequeueInputError, RequeueRequest
+from handlers.store.events import EventStore, FoundEvents
+from handlers.store.queue import MalformedMessageError, Message, Queue
+from handlers.store.tenants import TenantStore
 
 MAX_EVENT_IDS_SHOWN = 100
 _READ_BATCH = 100  # what `EventStore.read` takes at once
@@ -205,14 +206,14 @@ class _Run:
             return None
 
     def _requeue_dead_letter(self, message: Message, key: EventKey, event: Event | None) -> None:
-        if event is None or event.status == schema.DELIVERED:
+        if event is None or event.status == Status.DELIVERED:
             self._skip(key, Reason.UNKNOWN if event is None else Reason.DELIVERED)
             self._discard(message)
         elif key in self._seen or (
             self._is_asked_for(key, event.created_at)
             and not self._full()
             # PENDING here means that an earlier run, or the worker, died between its writes.
-            and self._requeue(key, from_statuses=(schema.FAILED, schema.PENDING))
+            and self._requeue(key, from_statuses=(Status.FAILED, Status.PENDING))
         ):
             self._discard(message)
 
@@ -227,14 +228,14 @@ class _Run:
             found = self._events.read(batch, bodies=False)
             for key in batch:
                 event = found.events.get(key)
-                if event is None or event.status != schema.FAILED:
+                if event is None or event.status != Status.FAILED:
                     self._leave(key, _reason(key, found))
                 elif self._is_asked_for(key, event.created_at):
                     self._requeue_failed(key)
 
     def _requeue_listed(self) -> None:
         """Requeue what the index says has failed; of those that are named, the others have not."""
-        for key, created_at in self._events.in_status(schema.FAILED, shards=self._shards):
+        for key, created_at in self._events.in_status(Status.FAILED, shards=self._shards):
             if key not in self._seen and self._is_asked_for(key, created_at):
                 self._requeue_failed(key)
         seen = {key.event_id for key in self._seen}
@@ -253,7 +254,7 @@ class _Run:
             self._report.remaining += 1
             self._leave(key, Reason.NOT_REACHED)
         else:
-            self._requeue(key, from_statuses=(schema.FAILED,))
+            self._requeue(key, from_statuses=(Status.FAILED,))
 
     def _requeue(self, key: EventKey, *, from_statuses: tuple[str, ...]) -> bool:
         self._seen.add(key)
@@ -296,10 +297,10 @@ def _reason(key: EventKey, found: FoundEvents) -> Reason:
     event = found.events.get(key)
     if event is None:
         return Reason.NOT_REACHED if key in found.unread else Reason.UNKNOWN
-    if event.status == schema.DELIVERED:
+    if event.status == Status.DELIVERED:
         return Reason.DELIVERED
     # One that has failed since is for the next run.
-    return Reason.WAITING if event.status == schema.PENDING else Reason.NOT_REACHED
+    return Reason.WAITING if event.status == Status.PENDING else Reason.NOT_REACHED
 
 
 def _no_tenant(tenant_id: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from handlers.domain.events import MAX_ID_CHARACTERS, EventKey
+from handlers.model.event import MAX_ID_CHARACTERS, EventKey
 
 if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from handlers.domain.events import MAX_ID_CHARACTERS, EventKey
+from handlers.model.event import MAX_ID_CHARACTERS, EventKey
 
 MAX_EVENT_IDS_NAMED = 10_000
 """In one request. What was left of them is told one by one, and Lambda answers with 6 MB at the most."""

@@ -17,9 +17,6 @@ PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT: Final = "previousWebhookSecretExpiresAt"  # 
 STATE: Final = "state"
 VERSION: Final = "version"  # of a tenant, equal on all its rows; absent until they are changed
 
-ACTIVE: Final = "ACTIVE"
-DISABLED: Final = "DISABLED"
-
 TENANT_ID_INDEX: Final = "tenantId-index"
 
 # Events
@@ -38,10 +35,6 @@ QUEUED_AT: Final = "queuedAt"  # the last time the event was queued, other than 
 LAST_ERROR: Final = "lastError"
 PAYLOAD: Final = "payload"
 PAYLOAD_ENCODING: Final = "payloadEncoding"
-
-PENDING: Final = "PENDING"
-DELIVERED: Final = "DELIVERED"
-FAILED: Final = "FAILED"
 
 STATUS_INDEX: Final = "status-index"
 

@@ -13,22 +13,23 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from handlers import schema
-from handlers.domain.events import MAX_ID_CHARACTERS
-from handlers.domain.items import plain, typed
-from handlers.domain.tenants import (
+from handlers.model.event import MAX_ID_CHARACTERS
+from handlers.model.tenant import (
     KEY_ID_LENGTH,
+    KeyState,
     KeySummary,
     NewKey,
     NewTenant,
     RotatedSecret,
-    TenantStore,
     TenantSummary,
     hash_api_key,
     new_api_key,
     new_webhook_secret,
 )
-from handlers.domain.timestamps import to_iso
+from handlers.model.timestamps import to_iso
+from handlers.store import schema
+from handlers.store.items import plain, typed
+from handlers.store.tenants import TenantStore
 
 MAX_KEYS = 99
 """Of one tenant, disabled ones included: DynamoDB's transactions take 100 actions."""
@@ -189,7 +190,7 @@ class TenantRegistry(TenantStore):
 
         Args:
             tenant_id: whose.
-            state: `schema.ACTIVE` or `schema.DISABLED`.
+            state: `KeyState.ACTIVE` or `KeyState.DISABLED`.
             key_id: as `key_id_of` tells it; all keys unless given.
 
         Raises:
@@ -297,7 +298,7 @@ def _row(api_key: str, shared: Mapping[str, Any], now: datetime) -> dict[str, An
     return {
         **shared,
         schema.API_KEY: hash_api_key(api_key),
-        schema.STATE: schema.ACTIVE,
+        schema.STATE: KeyState.ACTIVE,
         schema.CREATED_AT: to_iso(now),
     }
 

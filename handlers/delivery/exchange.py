@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import h11
 
-from handlers.domain.events import MAX_ANSWER_BYTES
-from handlers.domain.outcomes import Outcome, UndeliveredError
-from handlers.domain.targets import Target
+from handlers.delivery.outcomes import Outcome, UndeliveredError
+from handlers.delivery.targets import Target
+from handlers.model.attempt import MAX_ANSWER_BYTES
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of an answer, interim answers before it included."""

@@ -7,15 +7,16 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
 
-from handlers.domain.deadline import Deadline
-from handlers.domain.events import Attempt, Event
-from handlers.domain.outcomes import Outcome, UndeliveredError
-from handlers.domain.retry import parse_retry_after
-from handlers.domain.signing import signature_headers
-from handlers.domain.targets import TargetNotAllowedError, parse_target
-from handlers.domain.tenants import Tenant
-from handlers.domain.timestamps import Clock, utc_now
-from handlers.domain.transport import Transport
+from handlers.delivery.deadline import Deadline
+from handlers.delivery.outcomes import Outcome, UndeliveredError
+from handlers.delivery.retry import parse_retry_after
+from handlers.delivery.signing import signature_headers
+from handlers.delivery.targets import TargetNotAllowedError, parse_target
+from handlers.delivery.transport import Transport
+from handlers.model.attempt import Attempt
+from handlers.model.event import Event
+from handlers.model.tenant import Tenant
+from handlers.model.timestamps import Clock, utc_now
 
 USER_AGENT = "webhook-delivery/1"
 

@@ -14,8 +14,8 @@ from typing import Annotated, Any, NoReturn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from handlers.domain import problems
-from handlers.domain.problems import FieldError, shown
+from handlers.intake import problems
+from handlers.intake.problems import FieldError, shown
 
 MAX_BODY_BYTES = 262_144
 # An answer must stay small, however many unknown fields a body has and however they are called.
