@@ -10,6 +10,7 @@ from components.settings import Settings
 from components.shards import shards_never_fewer
 from components.tables import Tables
 from handlers.environment import (
+    LONGEST_RUN_SECONDS,
     IngestEnvironment,
     ReconcilerEnvironment,
     RequeueEnvironment,
@@ -20,7 +21,6 @@ from handlers.store import schema
 # Longer than the 30 seconds that an HTTP API waits: it then answers 503, where an invocation that timed out
 # would make it answer 500.
 _INGEST_TIMEOUT_SECONDS = 35
-_REQUEUE_TIMEOUT_SECONDS = 900  # Lambda's longest
 # Less than the time between two runs, so that they overlap only where Lambda tries a failed one again. It
 # does no harm then: what one has marked as queued, the other leaves.
 _RECONCILER_TIMEOUT_SECONDS = 300
@@ -156,7 +156,7 @@ class Functions:
                     only_attributes=[schema.TENANT_ID, schema.TARGET_URL],
                 ),
             ],
-            timeout_seconds=_REQUEUE_TIMEOUT_SECONDS,
+            timeout_seconds=LONGEST_RUN_SECONDS,
             memory_mb=512,
             log_retention_days=self.settings.log_retention_days,
         )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-# Everything else goes to the function as well, so that 404 and 405 are problem documents too.
-_ROUTES = {"events": "POST /v1/events", "default": "$default"}
+from handlers.intake.routes import ROUTES
+
+# The function also answers whatever is no route, so that 404 and 405 are problem documents too.
+_ROUTE_KEYS = {route.name: route.key for route in ROUTES} | {"default": "$default"}
 
 # API Gateway allows itself to write to any other group by a statement in a policy of the account, which has
 # 5,120 characters (API Gateway developer guide, "Logging considerations").
@@ -94,7 +96,7 @@ class HttpApi(pulumi.ComponentResource):
             payload_format_version="2.0",
             opts=child,
         )
-        for label, route_key in _ROUTES.items():
+        for label, route_key in _ROUTE_KEYS.items():
             aws.apigatewayv2.Route(
                 f"{name}-{label}-route",
                 api_id=self.api.id,

@@ -25,7 +25,7 @@ class PythonFunctionArgs:
         environment_model: what the function reads from its environment.
         environment: exactly the fields of that model; text may be an output.
         permissions: all that it may do, but for writing its own logs.
-        timeout_seconds: of one invocation, at most 900 (Lambda's limit).
+        timeout_seconds: of one invocation, at most `LONGEST_RUN_SECONDS`.
         memory_mb: which sets its share of a processor as well; one whole at 1769 MB.
         hooks: run when the function itself is deployed.
     """

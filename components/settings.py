@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from handlers.delivery.retry import JITTER, MAX_RETRY_AFTER_SECONDS
 from handlers.recovery.requeue_request import RequeueInputError, RequeueRequest
 
 BundleTarget = Literal["lambda", "host"]
@@ -29,10 +30,6 @@ LOG_RETENTION_DAYS = (
 
 # Above the webhook timeout the worker needs time to read its events and to record what came of them.
 _WORKER_RESERVE_SECONDS = 15
-# The worker adds up to a tenth to every delay.
-_JITTER = 1.1
-# The longest wait that a receiver may ask for by `Retry-After` is an hour, whatever the schedule.
-_STALLED_MARGIN_SECONDS = 60 * 60
 _HOUR_SECONDS = 60 * 60
 _DAY_SECONDS = 24 * _HOUR_SECONDS
 
@@ -205,7 +202,7 @@ class Settings(BaseModel):
     @property
     def retry_span_seconds(self) -> int:
         """How long all attempts at one event take at the most, unless its receiver asks for longer waits."""
-        waits = round(sum(self.retry_delays_seconds) * _JITTER)
+        waits = round(sum(self.retry_delays_seconds) * (1 + JITTER))
         return waits + self.max_attempts * self.worker_timeout_seconds
 
     @property
@@ -215,7 +212,7 @@ class Settings(BaseModel):
         Longer than any event rests while its message is in the queue: one wait of the schedule, or the hour
         that a receiver may ask for by `Retry-After`. What is queued again too early is only a message more.
         """
-        return self.retry_span_seconds + _STALLED_MARGIN_SECONDS
+        return self.retry_span_seconds + MAX_RETRY_AFTER_SECONDS
 
 
 def _unknown(prefix: str, key: str, keys: set[str]) -> str:

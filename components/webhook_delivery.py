@@ -18,6 +18,7 @@ from components.python_function import PythonFunction
 from components.schedule import Schedule, ScheduleArgs
 from components.settings import Settings
 from components.tables import Tables, TablesArgs
+from handlers.intake.routes import SEND_EVENT
 
 # How much longer than all its retries an event may be owed before the operator is told.
 _OLDEST_EVENT_MARGIN_SECONDS = 900
@@ -69,7 +70,7 @@ class WebhookDelivery(pulumi.ComponentResource):
         worker = PythonFunction(f"{name}-worker", functions.worker(), child)
         requeue = PythonFunction(f"{name}-requeue", functions.requeue(), child)
         reconciler = PythonFunction(f"{name}-reconciler", functions.reconciler(), child)
-        _deliver(name, settings, queue, worker, child)
+        _map_queue_to_worker(name, settings, queue, worker, child)
         _say_what_workers_may_take(settings)
         Schedule(
             f"{name}-reconciliation",
@@ -107,7 +108,7 @@ class WebhookDelivery(pulumi.ComponentResource):
         )
         self.stack_outputs = {
             "endpoint_url": endpoint_url,
-            "events_url": pulumi.Output.concat(endpoint_url, "/v1/events"),
+            "events_url": pulumi.Output.concat(endpoint_url, SEND_EVENT.path),
             "tenant_table_name": tables.tenants.name,
             "events_table_name": tables.events.name,
             "queue_url": queue.queue.url,
@@ -120,7 +121,7 @@ class WebhookDelivery(pulumi.ComponentResource):
         self.register_outputs(self.stack_outputs)
 
 
-def _deliver(
+def _map_queue_to_worker(
     name: str,
     settings: Settings,
     queue: DeliveryQueue,

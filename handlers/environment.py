@@ -10,6 +10,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
+LONGEST_RUN_SECONDS = 900
+"""How long one invocation may take (Lambda quotas, "Function timeout")."""
+
 
 class FunctionEnvironment(BaseModel):
     """The environment of one function: `load` reads it, `variable_name` tells how to set it."""

@@ -3,11 +3,11 @@
 import base64
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from http import HTTPMethod, HTTPStatus
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -19,14 +19,13 @@ from handlers.intake.acceptance import Intake
 from handlers.intake.authentication import Authenticator
 from handlers.intake.idempotency import IdempotencyStore, idempotent_request
 from handlers.intake.problems import Problem
+from handlers.intake.routes import SEND_EVENT, Route
 from handlers.intake.submission import parse_submission, require_json
 from handlers.model.timestamps import Clock, to_iso, utc_now
 from handlers.store import aws
 from handlers.store.events import EventStore
 from handlers.store.queue import Queue
 from handlers.store.tenants import TenantStore
-
-EVENTS_PATH = "/v1/events"
 
 logs.configure()
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
@@ -40,6 +39,10 @@ class Service:
     intake: Intake
 
 
+Answer = Callable[[dict[str, Any], Service], dict[str, Any]]
+"""Answers a request of one route, both in the shapes of API Gateway's payload format 2.0."""
+
+
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer a request of the HTTP API, payload format 2.0."""
     logs.begin(context)
@@ -49,7 +52,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def respond(event: dict[str, Any], service: Service) -> dict[str, Any]:
     """Answer a request of the HTTP API by this service."""
     try:
-        answer = _accept(event, service)
+        answer = _answer_of(event)(event, service)
     except Problem as problem:
         answer = _problem(problem)
     except aws.AWS_ERRORS:
@@ -81,13 +84,8 @@ def wired_service(clock: Clock = utc_now) -> Service:
     )
 
 
-def _accept(event: dict[str, Any], service: Service) -> dict[str, Any]:
-    http, path = event["requestContext"]["http"], event["rawPath"]
+def _send_event(event: dict[str, Any], service: Service) -> dict[str, Any]:
     headers: Mapping[str, str] = event.get("headers") or {}
-    if path != EVENTS_PATH:
-        raise problems.not_found(path)
-    if http["method"] != HTTPMethod.POST:
-        raise problems.method_not_allowed(http["method"], HTTPMethod.POST)
     holder = service.authenticator.authenticate(
         authorization=headers.get("authorization"), x_api_key=headers.get("x-api-key")
     )
@@ -109,6 +107,19 @@ def _accept(event: dict[str, Any], service: Service) -> dict[str, Any]:
         },
         {"Content-Type": "application/json"} | ({"Idempotent-Replayed": "true"} if replayed else {}),
     )
+
+
+_ANSWERS: Mapping[Route, Answer] = {SEND_EVENT: _send_event}
+
+
+def _answer_of(event: dict[str, Any]) -> Answer:
+    method, path = event["requestContext"]["http"]["method"], event["rawPath"]
+    here = {route.method: answer for route, answer in _ANSWERS.items() if route.path == path}
+    if not here:
+        raise problems.not_found(path)
+    if method not in here:
+        raise problems.method_not_allowed(method, allowed=", ".join(here))
+    return here[method]
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

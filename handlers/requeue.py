@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from handlers import logs
-from handlers.environment import RequeueEnvironment
+from handlers.environment import LONGEST_RUN_SECONDS, RequeueEnvironment
 from handlers.model.timestamps import Clock, utc_now
 from handlers.recovery.requeue import Requeuer
 from handlers.recovery.requeue_request import RequeueRequest
@@ -15,8 +15,7 @@ from handlers.store.events import EventStore
 from handlers.store.queue import Queue
 from handlers.store.tenants import TenantStore
 
-# Longer than Lambda's longest run of 900 s.
-DLQ_VISIBILITY_SECONDS = 960
+DLQ_VISIBILITY_SECONDS = LONGEST_RUN_SECONDS + 60
 # Kept free at the end of a run, to put back what was looked at and to answer.
 RESERVE_SECONDS = 20
 

@@ -8,6 +8,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
+from handlers.environment import LONGEST_RUN_SECONDS
 from local.environment import REGION
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ _CONFIG = Config(
     retries={"total_max_attempts": 1},
     max_pool_connections=50,
 )
-# A requeue run may take Lambda's longest, 900 s.
-_INVOKE_CONFIG = _CONFIG.merge(Config(read_timeout=920))
+_INVOKE_CONFIG = _CONFIG.merge(Config(read_timeout=LONGEST_RUN_SECONDS + 20))
 
 
 class Aws:

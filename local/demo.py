@@ -4,6 +4,7 @@ import time
 
 from rich.console import Console
 
+from handlers.delivery.retry import JITTER
 from handlers.model.delivery import Status
 from local.receiver import Delivery, accepts, accepts_after, refuses
 from local.report import Line, show
@@ -16,8 +17,7 @@ REAL_DELAYS = (60, 120, 240, 480, 960)
 
 _TAKEN, _TAKEN_LATER, _REFUSED = "order.created", "order.paid", "order.refunded"
 _FAILURES = 2
-# The contract's jitter: up to a tenth of the delay.
-_LONGEST = 1.1
+_LONGEST = 1 + JITTER
 # Peeking tells whole seconds, rounded down.
 _ROUNDING_SECONDS = 1
 # How long, right before a retry is due, nothing may come, by the clock on the wall.

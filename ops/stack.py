@@ -16,6 +16,7 @@ from botocore.config import Config
 from botocore.session import get_session
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from handlers.environment import LONGEST_RUN_SECONDS
 from handlers.store.events import EventStore
 from handlers.store.tenant_registry import TenantRegistry
 from local.aws import Aws
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_lambda.client import LambdaClient
 
-# The requeue function may run for Lambda's longest, 900 s. A call that was cut off must not be made again.
-_INVOKE_SECONDS = 920
+# The requeue function may run as long as any. A call that was cut off must not be made again.
+_INVOKE_SECONDS = LONGEST_RUN_SECONDS + 20
 _INVOKE = Config(read_timeout=_INVOKE_SECONDS, retries={"total_max_attempts": 1})
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 MAX_RETRY_AFTER_SECONDS = 3600
-_JITTER = 0.1
+JITTER = 0.1  # of a wait, at the most
 _PART = re.compile(r"\s*[A-Za-z]{3,9},[^,]*|[^,]+")  # dates have a comma behind the day
 _SECONDS = re.compile(r"(?P<whole>[0-9]+)(?:\.(?P<part>[0-9]*))?")
 _MAX_DIGITS = len(str(MAX_RETRY_AFTER_SECONDS))
@@ -41,7 +41,7 @@ class RetrySchedule:
         if attempt >= self.max_attempts:
             return None
         scheduled = self.delays_seconds[attempt - 1]
-        spread = round(scheduled * (1 + _JITTER * self.jitter()))
+        spread = round(scheduled * (1 + JITTER * self.jitter()))
         return max(spread, min(retry_after_seconds or 0, MAX_RETRY_AFTER_SECONDS))
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from handlers.intake.routes import SEND_EVENT
+
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
 MAX_SHOWN = 100
@@ -129,7 +131,7 @@ def not_found(path: str) -> Problem:
         status=HTTPStatus.NOT_FOUND,
         type="not-found",
         title="Not found",
-        detail=f"There is nothing at {shown(path)}. Events are sent by POST to /v1/events.",
+        detail=f"There is nothing at {shown(path)}. Events are sent by POST to {SEND_EVENT.path}.",
     )
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from handlers.ingest import EVENTS_PATH
+from handlers.intake.routes import SEND_EVENT
 from tests.security.front_door import oddities as odd
 from tests.security.front_door.world import API_KEY, USED_BODY
 
@@ -62,7 +62,7 @@ def _odd_bodies() -> Iterator[str]:
 def a_request(
     headers: dict[str, str] | None = None,
     *,
-    path: str = EVENTS_PATH,
+    path: str = SEND_EVENT.path,
     method: str = "POST",
     body: str = USED_BODY,
     encoded: bool = False,

@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from handlers.ingest import EVENTS_PATH
+from handlers.intake.routes import SEND_EVENT
 from handlers.intake.submission import MAX_BODY_BYTES
 from tests.security.front_door import oddities as odd
 from tests.security.front_door.world import API_KEY, DISABLED_KEY, USED_BODY, USED_KEY
@@ -226,7 +226,7 @@ def _request(path: str, method: str, headers: dict[str, str], body: dict[str, An
 def requests(draw: DrawFn) -> dict[str, Any]:
     """A request of the HTTP API, payload format 2.0."""
     made = _request(
-        _usually(draw, st.just(EVENTS_PATH), _paths, but_once_in=25),
+        _usually(draw, st.just(SEND_EVENT.path), _paths, but_once_in=25),
         _usually(draw, st.just("POST"), _methods, but_once_in=25),
         draw(_headers()),
         draw(_handed_over(_bodies())),
@@ -249,4 +249,4 @@ def right_requests(draw: DrawFn) -> dict[str, Any]:
     as_base64 = draw(_booleans)
     body = base64.b64encode(sent.encode()).decode() if as_base64 else sent
     headers = {"content-type": draw(_content_types), "x-api-key": API_KEY}
-    return _request(EVENTS_PATH, "POST", headers, {"body": body, "isBase64Encoded": as_base64})
+    return _request(SEND_EVENT.path, "POST", headers, {"body": body, "isBase64Encoded": as_base64})

@@ -145,4 +145,5 @@ def test_an_exception_is_told_with_its_place() -> None:
     broken = broken_promise(FrontDoor().ask(request))
 
     assert broken is not None
-    assert broken.startswith("no exception: KeyError in _accept of ")
+    assert broken.startswith("no exception: KeyError in ")
+    assert broken.endswith("handlers/ingest.py")
