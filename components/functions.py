@@ -53,7 +53,7 @@ class Functions:
                 Permission(
                     actions=["dynamodb:GetItem"],
                     resource=self.tables.tenants.arn,
-                    only_attributes=[schema.API_KEY, schema.TENANT_ID, schema.TARGET_URL, schema.STATE],
+                    only_attributes=schema.KEY_HOLDER,
                 ),
                 Permission(
                     actions=["dynamodb:PutItem"], resource=self.tables.events.arn, returns_nothing=True
@@ -61,14 +61,7 @@ class Functions:
                 Permission(
                     actions=["dynamodb:GetItem"],
                     resource=self.tables.events.arn,
-                    only_attributes=[
-                        schema.TENANT_ID,
-                        schema.EVENT_ID,
-                        schema.BODY_HASH,
-                        schema.FIRST_EVENT_ID,
-                        schema.CREATED_AT,
-                        schema.QUEUED,
-                    ],
+                    only_attributes=schema.IDEMPOTENCY_RECORD,
                 ),
                 Permission(actions=["sqs:SendMessage"], resource=self.queue.queue.arn),
             ],
@@ -139,21 +132,14 @@ class Functions:
                 Permission(
                     actions=["dynamodb:UpdateItem"],
                     resource=self.tables.events.arn,
-                    only_attributes=[
-                        schema.TENANT_ID,
-                        schema.EVENT_ID,
-                        schema.STATUS,
-                        schema.ATTEMPTS,
-                        schema.TARGET_URL,
-                        schema.QUEUED_AT,
-                    ],
+                    only_attributes=schema.RESET,
                     returns_nothing=True,
                 ),
                 Permission(actions=["dynamodb:Query"], resource=self.tables.status_index_arn),
                 Permission(
                     actions=["dynamodb:Query"],
                     resource=self.tables.tenant_id_index_arn,
-                    only_attributes=[schema.TENANT_ID, schema.TARGET_URL],
+                    only_attributes=schema.TARGET,
                 ),
             ],
             timeout_seconds=LONGEST_RUN_SECONDS,
@@ -178,7 +164,7 @@ class Functions:
                 Permission(
                     actions=["dynamodb:Query"],
                     resource=self.tables.events.arn,
-                    only_attributes=[schema.TENANT_ID, schema.EVENT_ID, schema.ATTEMPTS, schema.CREATED_AT],
+                    only_attributes=schema.PROGRESS,
                 ),
                 Permission(
                     actions=["dynamodb:BatchGetItem"],
@@ -188,13 +174,7 @@ class Functions:
                 Permission(
                     actions=["dynamodb:UpdateItem"],
                     resource=self.tables.events.arn,
-                    only_attributes=[
-                        schema.TENANT_ID,
-                        schema.EVENT_ID,
-                        schema.STATUS,
-                        schema.LAST_ATTEMPT_AT,
-                        schema.QUEUED_AT,
-                    ],
+                    only_attributes=schema.QUEUED_AGAIN,
                     returns_nothing=True,
                 ),
                 Permission(

@@ -140,8 +140,8 @@ def _destroy(pulumi: Pulumi, report: Report, resources: int) -> None:
 
 def _wait_for_status(stack: DeployedStack, event_id: str, status: str) -> None:
     def reached() -> bool:
-        event = stack.event(TENANT, event_id)
-        return event is not None and event.status == status
+        delivery = stack.delivery(TENANT, event_id)
+        return delivery is not None and delivery.status == status
 
     wait_for(f"{status} for {event_id}", reached, seconds=_PATIENCE_SECONDS)
 

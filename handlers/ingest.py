@@ -15,16 +15,18 @@ import structlog
 from handlers import logs
 from handlers.environment import IngestEnvironment
 from handlers.intake import problems
-from handlers.intake.acceptance import Intake
+from handlers.intake.acceptance import Acceptance
 from handlers.intake.authentication import Authenticator
-from handlers.intake.idempotency import IdempotencyStore, idempotent_request
+from handlers.intake.idempotency import idempotent_request
 from handlers.intake.problems import Problem
 from handlers.intake.routes import SEND_EVENT, Route
 from handlers.intake.submission import parse_submission, require_json
 from handlers.model.timestamps import Clock, to_iso, utc_now
 from handlers.store import aws
 from handlers.store.events import EventStore
+from handlers.store.idempotency import IdempotencyStore
 from handlers.store.queue import Queue
+from handlers.store.table import Table
 from handlers.store.tenants import TenantStore
 
 logs.configure()
@@ -36,7 +38,7 @@ class Service:
     """What the function needs to answer a request."""
 
     authenticator: Authenticator
-    intake: Intake
+    acceptance: Acceptance
 
 
 Answer = Callable[[dict[str, Any], Service], dict[str, Any]]
@@ -67,19 +69,20 @@ def wired_service(clock: Clock = utc_now) -> Service:
     """Wire the domain to AWS by the environment, once per execution environment."""
     environment = IngestEnvironment.load(os.environ)
     dynamodb = aws.dynamodb()
+    events = Table(dynamodb, environment.events_table_name)
     return Service(
-        authenticator=Authenticator(TenantStore(dynamodb, environment.tenant_table_name)),
-        intake=Intake(
-            events=EventStore(dynamodb, environment.events_table_name),
+        authenticator=Authenticator(TenantStore(Table(dynamodb, environment.tenant_table_name))),
+        acceptance=Acceptance(
+            events=EventStore(
+                table=events,
+                shards=environment.status_index_shards,
+                retention=timedelta(days=environment.event_retention_days),
+            ),
             idempotency=IdempotencyStore(
-                dynamodb,
-                environment.events_table_name,
-                lifetime=timedelta(hours=environment.idempotency_hours),
+                table=events, lifetime=timedelta(hours=environment.idempotency_hours)
             ),
             queue=Queue(aws.sqs(), environment.queue_url),
             clock=clock,
-            shards=environment.status_index_shards,
-            retention=timedelta(days=environment.event_retention_days),
         ),
     )
 
@@ -94,15 +97,15 @@ def _send_event(event: dict[str, Any], service: Service) -> dict[str, Any]:
     body = _body(event)
     submission = parse_submission(body)
     request = idempotent_request(headers.get("idempotency-key"), body)
-    accepted = service.intake.accept(holder, submission, request)
-    owed, replayed = accepted.event, accepted.replayed
+    accepted = service.acceptance.accept(holder, submission, request)
+    owed, replayed = accepted.delivery.event, accepted.replayed
     _log.info("accepted", event_id=owed.key.event_id, type=owed.type, replayed=replayed)
     return _answer(
         HTTPStatus.ACCEPTED,
         {
             "id": owed.key.event_id,
             "type": owed.type,
-            "status": owed.status,
+            "status": accepted.delivery.status,
             "createdAt": to_iso(owed.created_at),
         },
         {"Content-Type": "application/json"} | ({"Idempotent-Replayed": "true"} if replayed else {}),
@@ -123,7 +126,7 @@ def _answer_of(event: dict[str, Any]) -> Answer:
 
 
 def _body(event: Mapping[str, Any]) -> bytes:
-    """The body's bytes as sent; the HTTP API hands over as base64 what it does not take for text."""
+    """The body's bytes as sent; the HTTP API encodes as base64 what it does not take for text."""
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
         return body.encode(errors="surrogatepass")

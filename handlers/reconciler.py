@@ -11,8 +11,10 @@ from handlers.environment import ReconcilerEnvironment
 from handlers.model.timestamps import Clock, utc_now
 from handlers.recovery.reconciler import Reconciler
 from handlers.store import aws
-from handlers.store.events import EventStore
 from handlers.store.queue import Queue
+from handlers.store.stalled import StalledEvents
+from handlers.store.status_index import StatusIndex
+from handlers.store.table import Table
 
 # At one run in ten minutes: about two a second, which the workers take beside their other work.
 MAX_EVENTS_PER_RUN = 1000
@@ -40,10 +42,11 @@ def respond(_event: dict[str, Any] | None, context: Any, reconciler: Reconciler)
 def wired_reconciler(clock: Clock = utc_now) -> Reconciler:
     """Wire the domain to AWS by the environment, once per execution environment."""
     environment = ReconcilerEnvironment.load(os.environ)
+    events = Table(aws.dynamodb(), environment.events_table_name)
     return Reconciler(
-        events=EventStore(aws.dynamodb(), environment.events_table_name, clock=clock),
+        events=StalledEvents(table=events, clock=clock),
+        index=StatusIndex(table=events, shards=environment.status_index_shards),
         queue=Queue(aws.sqs(), environment.queue_url),
-        shards=environment.status_index_shards,
         stalled_after=timedelta(seconds=environment.stalled_after_seconds),
         limit=MAX_EVENTS_PER_RUN,
         clock=clock,

@@ -11,8 +11,10 @@ from handlers.model.timestamps import Clock, utc_now
 from handlers.recovery.requeue import Requeuer
 from handlers.recovery.requeue_request import RequeueRequest
 from handlers.store import aws
-from handlers.store.events import EventStore
+from handlers.store.deliveries import DeliveryStore
 from handlers.store.queue import Queue
+from handlers.store.status_index import StatusIndex
+from handlers.store.table import Table
 from handlers.store.tenants import TenantStore
 
 DLQ_VISIBILITY_SECONDS = LONGEST_RUN_SECONDS + 60
@@ -45,11 +47,12 @@ def wired_requeuer(clock: Clock = utc_now) -> Requeuer:
     """Wire the domain to AWS by the environment, once per execution environment."""
     environment = RequeueEnvironment.load(os.environ)
     dynamodb, sqs = aws.dynamodb(), aws.sqs()
+    events = Table(dynamodb, environment.events_table_name)
     return Requeuer(
-        events=EventStore(dynamodb, environment.events_table_name, clock=clock),
-        tenants=TenantStore(dynamodb, environment.tenant_table_name),
+        deliveries=DeliveryStore(table=events, clock=clock),
+        index=StatusIndex(table=events, shards=environment.status_index_shards),
+        tenants=TenantStore(Table(dynamodb, environment.tenant_table_name)),
         queue=Queue(sqs, environment.queue_url),
         dlq=Queue(sqs, environment.dlq_url),
-        shards=environment.status_index_shards,
         dlq_visibility_seconds=DLQ_VISIBILITY_SECONDS,
     )

@@ -8,15 +8,16 @@ from typing import Any
 import structlog
 
 from handlers import logs
-from handlers.delivery.attempt import HttpDelivery
-from handlers.delivery.batch import Dispatcher
+from handlers.delivery.attempt import HttpAttempts
+from handlers.delivery.batch import BatchSettler
 from handlers.delivery.retry import RetrySchedule
 from handlers.delivery.transport import Transport
 from handlers.environment import WorkerEnvironment
 from handlers.model.timestamps import Clock, utc_now
 from handlers.store import aws
-from handlers.store.events import EventStore
+from handlers.store.deliveries import DeliveryStore
 from handlers.store.queue import Message, Queue
+from handlers.store.table import Table
 from handlers.store.tenants import TenantStore
 
 MAX_BATCH_SIZE = 10
@@ -31,28 +32,28 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer an SQS batch in the form of `ReportBatchItemFailures`."""
     logs.begin(context)
-    return respond(event, wired_dispatcher())
+    return respond(event, wired_settler())
 
 
-def respond(event: dict[str, Any], dispatcher: Dispatcher) -> dict[str, Any]:
-    """Answer an SQS batch by this dispatcher."""
+def respond(event: dict[str, Any], settler: BatchSettler) -> dict[str, Any]:
+    """Answer an SQS batch by this settler."""
     messages = [_message(record) for record in event["Records"]]
-    failed = dispatcher.settle(messages)
+    failed = settler.settle(messages)
     _log.info("batch", messages=len(messages), failed=len(failed))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
 
 @cache
-def wired_dispatcher(clock: Clock = utc_now) -> Dispatcher:
+def wired_settler(clock: Clock = utc_now) -> BatchSettler:
     """Wire the domain to AWS by the environment, once per execution environment."""
     environment = WorkerEnvironment.load(os.environ)
     dynamodb = aws.dynamodb()
     allow_private = environment.allow_private_targets
-    return Dispatcher(
-        events=EventStore(dynamodb, environment.events_table_name, clock=clock),
-        tenants=TenantStore(dynamodb, environment.tenant_table_name),
+    return BatchSettler(
+        deliveries=DeliveryStore(table=Table(dynamodb, environment.events_table_name), clock=clock),
+        tenants=TenantStore(Table(dynamodb, environment.tenant_table_name)),
         queue=Queue(aws.sqs(), environment.queue_url),
-        deliver=HttpDelivery(
+        make_attempt=HttpAttempts(
             Transport(allow_private=allow_private),
             timeout_seconds=environment.webhook_timeout_seconds,
             allow_private=allow_private,

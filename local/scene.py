@@ -96,8 +96,8 @@ class Scene:
         self.console.print(f"[dim]{time.strftime('%H:%M:%S')}[/]  {text}", soft_wrap=True, highlight=False)
 
     def _status(self, event_id: str) -> str | None:
-        event = self.stack.event(self.tenant.tenant_id, event_id)
-        return event.status if event else None
+        delivery = self.stack.delivery(self.tenant.tenant_id, event_id)
+        return delivery.status if delivery else None
 
 
 @contextmanager

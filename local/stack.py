@@ -13,9 +13,11 @@ from typing import Any, Self
 
 import requests
 
-from handlers.model.event import Event, EventKey
+from handlers.model.delivery import Delivery
+from handlers.model.event import EventKey
 from handlers.model.tenant import NewTenant, new_api_key
-from handlers.store.events import EventStore
+from handlers.store.deliveries import DeliveryStore
+from handlers.store.table import Table
 from handlers.store.tenant_registry import TenantRegistry
 from local.aws import Aws
 from local.control import QueueClock
@@ -104,7 +106,7 @@ class LocalStack:
 
     def create_tenant(self, tenant_id: str, target_url: str) -> NewTenant:
         """Create a tenant with an API key and a webhook secret. Raises as `TenantRegistry.create`."""
-        tenants = TenantRegistry(self.aws.dynamodb, self.outputs["tenant_table_name"])
+        tenants = TenantRegistry(Table(self.aws.dynamodb, self.outputs["tenant_table_name"]))
         return tenants.create(tenant_id=tenant_id, target_url=target_url, now=datetime.now(UTC))
 
     def post_event(self, api_key: str, event_type: str, data: Mapping[str, Any]) -> str:
@@ -133,11 +135,11 @@ class LocalStack:
                 **content,
             )
 
-    def event(self, tenant_id: str, event_id: str) -> Event | None:
-        """An event as the table has it."""
+    def delivery(self, tenant_id: str, event_id: str) -> Delivery | None:
+        """A delivery as the table has it."""
         key = EventKey(tenant_id=tenant_id, event_id=event_id)
-        events = EventStore(self.aws.dynamodb, self.outputs["events_table_name"])
-        return events.read([key], bodies=False).events.get(key)
+        store = DeliveryStore(table=Table(self.aws.dynamodb, self.outputs["events_table_name"]))
+        return store.read([key], bodies=False).deliveries.get(key)
 
     def requeue(self, request: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Invoke the requeue function; gives its report.

@@ -17,7 +17,7 @@ from botocore.session import get_session
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from handlers.environment import LONGEST_RUN_SECONDS
-from handlers.store.events import EventStore
+from handlers.store.table import Table
 from handlers.store.tenant_registry import TenantRegistry
 from local.aws import Aws
 from local.environment import REGION
@@ -92,12 +92,7 @@ class Stack:
     @property
     def tenants(self) -> TenantRegistry:
         """The table of tenants."""
-        return TenantRegistry(self._dynamodb, self.outputs.tenant_table_name)
-
-    @property
-    def events(self) -> EventStore:
-        """The table of events."""
-        return EventStore(self._dynamodb, self.outputs.events_table_name)
+        return TenantRegistry(Table(self._dynamodb, self.outputs.tenant_table_name))
 
     @cached_property
     def http(self) -> requests.Session:

@@ -10,7 +10,7 @@ import typer
 from handlers.delivery.targets import TargetNotAllowedError, parse_target
 from handlers.model.tenant import API_KEY_PREFIX, KeyState, NewTenant, TenantSummary, key_id_of
 from handlers.model.timestamps import to_iso, utc_now
-from handlers.store.tenant_registry import TenantError, UnknownTenantError
+from handlers.store.tenant_errors import TenantError, UnknownTenantError
 from ops import show
 from ops.errors import InputError, told_plainly
 from ops.show import AsJson

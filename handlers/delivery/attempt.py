@@ -13,8 +13,8 @@ from handlers.delivery.retry import parse_retry_after
 from handlers.delivery.signing import signature_headers
 from handlers.delivery.targets import TargetNotAllowedError, parse_target
 from handlers.delivery.transport import Transport
-from handlers.model.attempt import Attempt
-from handlers.model.event import Event
+from handlers.model.attempt import Attempt, http_outcome
+from handlers.model.delivery import Delivery
 from handlers.model.tenant import Tenant
 from handlers.model.timestamps import Clock, utc_now
 
@@ -22,12 +22,12 @@ USER_AGENT = "webhook-delivery/1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result:
+class AttemptResult:
     """What an attempt came to.
 
     Attributes:
         permanent: no later attempt can do better, so none is made.
-        retry_after_seconds: what the receiver asked for; what is longer than any wait may be given as that.
+        retry_after_seconds: what the receiver asked for; it may be longer than any wait that is granted.
     """
 
     attempt: Attempt
@@ -35,16 +35,16 @@ class Result:
     retry_after_seconds: int | None = None
 
 
-class Deliver(Protocol):
-    """Makes one attempt; it never raises for what a receiver does."""
+class MakeAttempt(Protocol):
+    """Makes one attempt; nothing that a receiver does makes it raise."""
 
-    def __call__(self, event: Event, tenant: Tenant | None) -> Result:
-        """Deliver `event` for its tenant, or None when the tenant was not found."""
+    def __call__(self, delivery: Delivery, tenant: Tenant | None) -> AttemptResult:
+        """Attempt a delivery for its tenant, or None when the tenant was not found."""
         ...
 
 
-class HttpDelivery:
-    """Delivers by HTTP POST."""
+class HttpAttempts:
+    """Makes attempts by HTTP POST."""
 
     def __init__(
         self,
@@ -55,11 +55,11 @@ class HttpDelivery:
         clock: Clock = utc_now,
         stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Deliver through `transport`.
+        """Post through `transport`.
 
         Args:
             transport: shared by all threads.
-            timeout_seconds: the end of an attempt, connection and answer included.
+            timeout_seconds: how long an attempt may take, connection and answer included.
             allow_private: as in `targets.parse_target`.
             clock: gives the timestamps that are signed and recorded.
             stopwatch: measures durations, in seconds.
@@ -70,32 +70,33 @@ class HttpDelivery:
         self._clock = clock
         self._stopwatch = stopwatch
 
-    def __call__(self, event: Event, tenant: Tenant | None) -> Result:
-        """Make one attempt; every way it can end is told by the result."""
+    def __call__(self, delivery: Delivery, tenant: Tenant | None) -> AttemptResult:
+        """Make one attempt; the result tells every way in which it can end."""
         at, began = self._clock(), self._stopwatch()
 
-        def ended(outcome: str, status: int | None = None, answer: str = "") -> Attempt:
+        def ended(outcome: str, answer: str = "") -> Attempt:
             took = round((self._stopwatch() - began) * 1000)
-            return Attempt(at=at, outcome=outcome, status_code=status, duration_ms=took, answer=answer)
+            return Attempt(at=at, outcome=outcome, duration_ms=took, answer=answer)
 
         if tenant is None:
-            return Result(attempt=ended(Outcome.TENANT_NOT_FOUND))
-        if event.body is None:
-            return Result(attempt=ended(Outcome.PAYLOAD_MISSING), permanent=True)
+            return AttemptResult(attempt=ended(Outcome.TENANT_NOT_FOUND))
+        body = delivery.event.body
+        if body is None:
+            return AttemptResult(attempt=ended(Outcome.PAYLOAD_MISSING), permanent=True)
         deadline = Deadline.after(self._timeout_seconds)
         try:
-            headers = _headers(event.key.event_id, event.body, tenant, at)
+            headers = _headers(delivery.event.key.event_id, body, tenant, at)
         except ValueError:
-            return Result(attempt=ended(Outcome.WEBHOOK_SECRET_MALFORMED))
+            return AttemptResult(attempt=ended(Outcome.WEBHOOK_SECRET_MALFORMED))
         try:
-            target = parse_target(event.target_url, allow_private=self._allow_private)
-            answer = self._transport.post(target, headers=headers, body=event.body, deadline=deadline)
+            target = parse_target(delivery.target_url, allow_private=self._allow_private)
+            answer = self._transport.post(target, headers=headers, body=body, deadline=deadline)
         except TargetNotAllowedError:
-            return Result(attempt=ended(Outcome.TARGET_NOT_ALLOWED), permanent=True)
+            return AttemptResult(attempt=ended(Outcome.TARGET_NOT_ALLOWED), permanent=True)
         except UndeliveredError as error:
-            return Result(attempt=ended(error.outcome))
-        return Result(
-            attempt=ended(f"http_{answer.status}", answer.status, answer.beginning.decode(errors="replace")),
+            return AttemptResult(attempt=ended(error.outcome))
+        return AttemptResult(
+            attempt=ended(http_outcome(answer.status), answer.beginning.decode(errors="replace")),
             permanent=answer.status == HTTPStatus.GONE,
             retry_after_seconds=parse_retry_after(answer.values(b"retry-after"), self._clock()),
         )
@@ -107,7 +108,7 @@ def _headers(event_id: str, body: bytes, tenant: Tenant, at: datetime) -> dict[s
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": USER_AGENT,
         "Accept": "*/*",
-        # An answer that is not compressed cannot unfold into more than was sent.
+        # An uncompressed answer cannot unfold into more than was sent.
         "Accept-Encoding": "identity",
     } | signature_headers(
         event_id=event_id,

@@ -1,6 +1,6 @@
-"""A batch of queue messages: each event delivered once, its outcome recorded, its message settled.
+"""A batch of queue messages: each delivery attempted once, its outcome recorded, its messages settled.
 
-The order for one event is: claim in the table, attempt, outcome in the table, visibility of the message,
+The order for one delivery is: claim in the table, attempt, outcome in the table, visibility of the message,
 answer to SQS. The claim counts the attempt before it is made, so that no crash can make one too many, and
 keeps other workers off while it lasts. A crash between attempt and outcome repeats the attempt
 (at-least-once); a crash after the outcome repeats nothing.
@@ -15,13 +15,13 @@ from functools import partial
 
 import structlog
 
-from handlers.delivery.attempt import Deliver, Result
+from handlers.delivery.attempt import AttemptResult, MakeAttempt
 from handlers.delivery.outcomes import Outcome
 from handlers.delivery.retry import RetrySchedule
-from handlers.model.delivery import Status
-from handlers.model.event import Event, EventKey
+from handlers.model.delivery import Delivery, Status
+from handlers.model.event import EventKey
 from handlers.store.aws import AWS_ERRORS
-from handlers.store.events import EventStore
+from handlers.store.deliveries import DeliveryStore
 from handlers.store.queue import MalformedMessageError, Message, Queue
 from handlers.store.tenants import TenantStore
 
@@ -30,11 +30,11 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class Settled:
-    """What becomes of an event's messages.
+    """What becomes of a delivery's messages.
 
     Attributes:
         done: the messages may be deleted.
-        visible_in_seconds: when messages that stay are handed out again; None leaves them as they are.
+        visible_in_seconds: when SQS hands out again the messages that stay; None leaves them as they are.
     """
 
     done: bool
@@ -46,117 +46,109 @@ _UNTOUCHED = Settled(done=False)
 _TO_THE_DLQ = Settled(done=False, visible_in_seconds=0)
 
 
-class Dispatcher:
-    """Settles batches of messages from the delivery queue."""
+@dataclass(frozen=True, kw_only=True)
+class BatchSettler:
+    """Settles batches of messages from the delivery queue.
 
-    def __init__(
-        self,
-        *,
-        events: EventStore,
-        tenants: TenantStore,
-        queue: Queue,
-        deliver: Deliver,
-        schedule: RetrySchedule,
-        threads: Executor,
-        hold_seconds: float,
-    ) -> None:
-        """Work with these.
+    Attributes:
+        deliveries: claims deliveries and records what came of them.
+        tenants: tells the secrets that sign.
+        queue: what the messages came from.
+        make_attempt: makes one attempt.
+        schedule: tells when the next attempt is due, and which one is the last.
+        threads: where the deliveries of a batch are attempted side by side; as many as a batch is large, or a
+            delivery waits for others whose receivers may hang.
+        hold_seconds: how long a claim keeps other workers off, longer than this one can live.
+    """
 
-        Args:
-            events: claims events and records what came of them.
-            tenants: tells the secrets that sign.
-            queue: what the messages came from.
-            deliver: makes one attempt.
-            schedule: tells when the next attempt is due, and which one is the last.
-            threads: where the events of a batch are delivered side by side; as many as a batch is large, or
-                an event waits for others whose receivers may hang.
-            hold_seconds: how long a claim keeps other workers off, longer than this one can live.
-        """
-        self._events = events
-        self._tenants = tenants
-        self._queue = queue
-        self._deliver = deliver
-        self._schedule = schedule
-        self._hold_seconds = hold_seconds
-        self._threads = threads
+    deliveries: DeliveryStore
+    tenants: TenantStore
+    queue: Queue
+    make_attempt: MakeAttempt
+    schedule: RetrySchedule
+    threads: Executor
+    hold_seconds: float
 
     def settle(self, messages: Sequence[Message]) -> Sequence[str]:
-        """Deliver what the messages name.
+        """Attempt the deliveries that the messages name.
 
         Returns:
             The ids of the messages that are not done with: SQS hands them out again, or moves them to the
             dead-letter queue once they have been received more often than it allows.
         """
-        by_event = _group(messages)
-        undone = {message.message_id for message in messages}
-        if not by_event:
-            return [message.message_id for message in messages]
-        try:
-            found = self._events.read(by_event)
-        except AWS_ERRORS:
-            _log.exception("events not read", messages=len(messages))
-            return [message.message_id for message in messages]
-        running: dict[EventKey, Future[Settled]] = {
-            # Each thread logs with what is bound to this invocation.
-            key: self._threads.submit(
-                copy_context().run, self._settle_event, found.events.get(key), _receive_count(of_event)
-            )
-            for key, of_event in by_event.items()
-            if key not in found.unread
-        }
-        for key, future in running.items():
+        by_key = _group(messages)
+        done: set[str] = set()
+        for key, future in self._begin(by_key).items():
             settled = _settlement(key, future)
-            for message in by_event[key]:
+            for message in by_key[key]:
                 if settled.done:
-                    undone.discard(message.message_id)
+                    done.add(message.message_id)
                 elif settled.visible_in_seconds is not None:
                     self._set_visibility(message, settled.visible_in_seconds)
-        return [message.message_id for message in messages if message.message_id in undone]
+        return [message.message_id for message in messages if message.message_id not in done]
 
-    def _settle_event(self, event: Event | None, receive_count: int) -> Settled:
-        if event is None or event.status == Status.DELIVERED:
+    def _begin(self, by_key: Mapping[EventKey, Sequence[Message]]) -> dict[EventKey, Future[Settled]]:
+        """Begin to settle each delivery that could be read."""
+        if not by_key:
+            return {}
+        try:
+            found = self.deliveries.read(by_key)
+        except AWS_ERRORS:
+            _log.exception("events not read", messages=sum(map(len, by_key.values())))
+            return {}
+        return {
+            # Each thread logs with what is bound to this invocation.
+            key: self.threads.submit(
+                copy_context().run, self._settle, found.deliveries.get(key), _receive_count(messages)
+            )
+            for key, messages in by_key.items()
+            if key not in found.unread
+        }
+
+    def _settle(self, delivery: Delivery | None, receive_count: int) -> Settled:
+        if delivery is None or delivery.status == Status.DELIVERED:
             return _DONE
-        if event.status == Status.FAILED:
+        if delivery.status == Status.FAILED:
             # Its attempts are used up; receives are what SQS counts, so let it count on.
             return _TO_THE_DLQ
-        tenant = self._tenants.find(event.key.tenant_id)
-        # SQS gives up by its own count of receives: the event is to be FAILED by then.
-        number = max(event.attempts + 1, receive_count)
-        if event.attempts >= self._schedule.max_attempts:
-            settled = self._give_up(event)
-        elif self._events.claim(event, number=number, hold_seconds=self._hold_seconds):
-            settled = self._record(event, self._deliver(event, tenant), number)
+        tenant = self.tenants.find(delivery.key.tenant_id)
+        # SQS gives up by its own count of receives: the delivery must be FAILED by then.
+        number = max(delivery.attempts + 1, receive_count)
+        if delivery.attempts >= self.schedule.max_attempts:
+            settled = self._give_up(delivery)
+        elif self.deliveries.claim(delivery, number=number, hold_seconds=self.hold_seconds):
+            settled = self._record(delivery, self.make_attempt(delivery, tenant), number)
         else:
-            settled = self._leave_to_its_holder(event)
+            settled = self._leave_to_its_holder(delivery)
         return settled
 
-    def _give_up(self, event: Event) -> Settled:
-        if not self._events.give_up(event, Outcome.ATTEMPTS_USED_UP, hold_seconds=self._hold_seconds):
-            return self._leave_to_its_holder(event)
-        _log.warning("attempts used up", tenant_id=event.key.tenant_id, event_id=event.key.event_id)
+    def _give_up(self, delivery: Delivery) -> Settled:
+        if not self.deliveries.give_up(delivery, Outcome.ATTEMPTS_USED_UP, hold_seconds=self.hold_seconds):
+            return self._leave_to_its_holder(delivery)
+        _log.warning("attempts used up", tenant_id=delivery.key.tenant_id, event_id=delivery.key.event_id)
         return _TO_THE_DLQ
 
-    def _leave_to_its_holder(self, event: Event) -> Settled:
-        """Come back once whoever holds the event is done with it, or dead."""
-        _log.info("held by another worker", tenant_id=event.key.tenant_id, event_id=event.key.event_id)
-        return Settled(done=False, visible_in_seconds=math.ceil(self._hold_seconds))
+    def _leave_to_its_holder(self, delivery: Delivery) -> Settled:
+        """Come back once the worker that holds the delivery is done with it, or dead."""
+        _log.info("held by another worker", tenant_id=delivery.key.tenant_id, event_id=delivery.key.event_id)
+        return Settled(done=False, visible_in_seconds=math.ceil(self.hold_seconds))
 
-    def _record(self, event: Event, result: Result, number: int) -> Settled:
+    def _record(self, delivery: Delivery, result: AttemptResult, number: int) -> Settled:
         attempt = result.attempt
-        delay = None if result.permanent else self._schedule.delay_after(number, result.retry_after_seconds)
+        delay = None if result.permanent else self.schedule.delay_after(number, result.retry_after_seconds)
         if attempt.succeeded:
-            settled, mark = _DONE, self._events.mark_delivered
+            settled, mark = _DONE, self.deliveries.mark_delivered
         elif delay is None:
-            settled, mark = _TO_THE_DLQ, partial(self._events.mark_failed, number=number)
+            settled, mark = _TO_THE_DLQ, partial(self.deliveries.mark_failed, number=number)
         else:
             settled = Settled(done=False, visible_in_seconds=delay)
-            mark = partial(self._events.mark_retry, number=number)
+            mark = partial(self.deliveries.mark_retry, number=number)
         outcome = {"outcome": attempt.outcome, "attempt": number, "duration_ms": attempt.duration_ms}
-        log = _log.bind(tenant_id=event.key.tenant_id, event_id=event.key.event_id, **outcome)
+        log = _log.bind(tenant_id=delivery.key.tenant_id, event_id=delivery.key.event_id, **outcome)
         try:
-            recorded = mark(event, attempt)
+            recorded = mark(delivery, attempt)
         except AWS_ERRORS:
-            # Not done, whatever came of it: unrecorded, a success would be lost from sight for ever.
+            # Not done, whatever came of it: an unrecorded success would be lost from sight for ever.
             log.exception("attempt not recorded")
             return Settled(done=False, visible_in_seconds=settled.visible_in_seconds)
         log.info("attempt", recorded=recorded, retry_in_seconds=settled.visible_in_seconds)
@@ -164,21 +156,21 @@ class Dispatcher:
 
     def _set_visibility(self, message: Message, seconds: int) -> None:
         try:
-            self._queue.set_visibility(message.receipt_handle, seconds)
+            self.queue.set_visibility(message.receipt_handle, seconds)
         except AWS_ERRORS as error:
             # The message comes back after the queue's own visibility timeout instead.
             _log.warning("visibility not set", message_id=message.message_id, error=str(error))
 
 
 def _group(messages: Sequence[Message]) -> Mapping[EventKey, list[Message]]:
-    """The messages by the event they name, so that duplicates in one batch make one attempt."""
-    by_event: dict[EventKey, list[Message]] = {}
+    """The messages by the event that they name, so that duplicates in one batch make one attempt."""
+    by_key: dict[EventKey, list[Message]] = {}
     for message in messages:
         try:
-            by_event.setdefault(message.event_key(), []).append(message)
+            by_key.setdefault(message.event_key(), []).append(message)
         except MalformedMessageError as error:
             _log.warning("malformed message", message_id=message.message_id, error=str(error))
-    return by_event
+    return by_key
 
 
 def _receive_count(messages: Sequence[Message]) -> int:
@@ -186,7 +178,7 @@ def _receive_count(messages: Sequence[Message]) -> int:
 
 
 def _settlement(key: EventKey, future: Future[Settled]) -> Settled:
-    """What came of one event; a failure that was not foreseen is its own and does not touch the others."""
+    """What came of one delivery; an unforeseen failure touches no other delivery."""
     error = future.exception()
     if error is None:
         return future.result()

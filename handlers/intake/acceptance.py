@@ -1,25 +1,31 @@
-"""Taking an event in: validated, stored, queued, and only then accepted.
+"""Accepting an event: it is stored, then queued, and only then answered with 202.
 
-The order of the writes is: the idempotency key's record if there is a key, the event (a large payload before
-it), the message, the mark on the record. What is answered 202 is in the table and in the queue. Killed in
-between, a request that is repeated under its key goes on where the first one stopped.
+The order of the writes is: the idempotency record if there is a key, the event (a large payload before it),
+the message, the mark on the record. A producer that repeats a killed request under its key continues it from
+where it stopped.
 """
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 import structlog
 
 from handlers.intake import problems
-from handlers.intake.idempotency import IdempotencyStore, IdempotentRequest
-from handlers.intake.new_event import new_event
+from handlers.intake.idempotency import IdempotentRequest
+from handlers.intake.new_event import new_delivery, new_event_id
 from handlers.intake.submission import Submission
-from handlers.model.event import Event
+from handlers.model.delivery import Delivery
+from handlers.model.idempotency import IdempotencyRecord
 from handlers.model.tenant import ApiKeyHolder
 from handlers.model.timestamps import Clock
 from handlers.store.aws import AWS_ERRORS
 from handlers.store.events import EventStore
+from handlers.store.idempotency import IdempotencyStore
 from handlers.store.queue import Queue
+
+# Between looks at a request that is being served at the same time: 1.5 s in all, far more than it takes.
+_WAITS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
 
@@ -32,25 +38,23 @@ class Accepted:
         replayed: whether an earlier request under the same idempotency key made it.
     """
 
-    event: Event
+    delivery: Delivery
     replayed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intake:
-    """Accepts events: the item is stored before its message is sent, and both before it is owed.
+class Acceptance:
+    """Accepts events.
 
     Attributes:
-        shards: over how many shards the status index is spread.
-        retention: how long events are kept.
+        pause: waits so many seconds between two looks at a request that is being served.
     """
 
     events: EventStore
     idempotency: IdempotencyStore
     queue: Queue
     clock: Clock
-    shards: int
-    retention: timedelta
+    pause: Callable[[float], None] = time.sleep
 
     def accept(
         self, holder: ApiKeyHolder, submission: Submission, request: IdempotentRequest | None = None
@@ -62,45 +66,47 @@ class Intake:
             botocore.exceptions.ClientError, BotoCoreError: it was not stored or not queued. It is not owed
                 then, though an item that was stored may still be delivered.
         """
-        event = self._new_event(holder, submission, self.clock())
-        if request is not None:
-            return self._accept_once(holder, submission, request, event)
-        self._owe(event)
-        return Accepted(event=event)
-
-    def _accept_once(
-        self, holder: ApiKeyHolder, submission: Submission, request: IdempotentRequest, event: Event
-    ) -> Accepted:
-        record = self.idempotency.first(request, event)
+        now = self.clock()
+        event_id = new_event_id(now)
+        if request is None:
+            return Accepted(delivery=self._owe(new_delivery(holder, submission, event_id=event_id, at=now)))
+        record = self.idempotency.first(
+            IdempotencyRecord(
+                tenant_id=holder.tenant_id,
+                key_hash=request.key_hash,
+                body_hash=request.body_hash,
+                event_id=event_id,
+                created_at=now,
+            )
+        )
         if record.body_hash != request.body_hash:
             raise problems.idempotency_key_reused()
-        replayed = record.event_id != event.key.event_id
-        if replayed:
-            event = self._new_event(holder, submission, record.created_at, record.event_id)
-            if self.idempotency.wait_until_queued(request, holder.tenant_id, record):
-                return Accepted(event=event, replayed=True)
-            # The first request died, or its answer was lost on the way to us: what it left undone is done
-            # now. What it did is done again without harm.
-        self._owe(event)
+        replayed = record.event_id != event_id
+        delivery = new_delivery(holder, submission, event_id=record.event_id, at=record.created_at)
+        if not (replayed and self._is_queued(record)):
+            # The first request died, or the answer to one of its calls was lost. This one does what is left;
+            # doing again what the first one did is harmless.
+            self._owe(delivery)
+            self._mark(record)
+        return Accepted(delivery=delivery, replayed=replayed)
+
+    def _owe(self, delivery: Delivery) -> Delivery:
+        self.events.put(delivery)
+        self.queue.send(delivery.key)
+        return delivery
+
+    def _is_queued(self, record: IdempotencyRecord) -> bool:
+        """Whether the first request is known to be done, after a moment of waiting for it."""
+        for seconds in _WAITS_SECONDS:
+            if record.queued:
+                break
+            self.pause(seconds)
+            record = self.idempotency.read(record) or record
+        return record.queued
+
+    def _mark(self, record: IdempotencyRecord) -> None:
         try:
-            self.idempotency.mark_queued(request, holder.tenant_id, record)
+            self.idempotency.mark_queued(record)
         except AWS_ERRORS:
             # The event is owed all the same: a repeated request would only send its message once more.
-            _log.warning("idempotency key not marked", event_id=event.key.event_id, exc_info=True)
-        return Accepted(event=event, replayed=replayed)
-
-    def _owe(self, event: Event) -> None:
-        self.events.put(event, shards=self.shards, retention=self.retention)
-        self.queue.send(event.key)
-
-    def _new_event(
-        self, holder: ApiKeyHolder, submission: Submission, now: datetime, event_id: str | None = None
-    ) -> Event:
-        return new_event(
-            tenant_id=holder.tenant_id,
-            target_url=holder.target_url,
-            type_=submission.type,
-            data=submission.data,
-            now=now,
-            event_id=event_id,
-        )
+            _log.warning("idempotency key not marked", event_id=record.event_id, exc_info=True)

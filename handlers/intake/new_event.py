@@ -5,8 +5,10 @@ from datetime import datetime
 
 from ulid import ULID
 
-from handlers.model.delivery import Status
+from handlers.intake.submission import Submission
+from handlers.model.delivery import Delivery, Status
 from handlers.model.event import EVENT_ID_PREFIX, Event, EventKey
+from handlers.model.tenant import ApiKeyHolder
 from handlers.model.timestamps import from_iso, to_iso
 
 
@@ -15,40 +17,27 @@ def new_event_id(now: datetime) -> str:
     return f"{EVENT_ID_PREFIX}{ULID.from_datetime(now)}".lower()
 
 
-def new_event(
-    *,
-    tenant_id: str,
-    target_url: str,
-    type_: str,
-    data: bytes,
-    now: datetime,
-    event_id: str | None = None,
-) -> Event:
-    """A PENDING event; the same arguments, `event_id` among them, make the same event to the byte.
+def new_delivery(holder: ApiKeyHolder, submission: Submission, *, event_id: str, at: datetime) -> Delivery:
+    """The event of a submission, owed to the tenant's endpoint; the same arguments make the same bytes.
 
     Args:
-        tenant_id: whose it is.
-        target_url: where it goes.
-        type_: as the producer calls it.
-        data: what it tells: a JSON object in UTF-8, which every attempt sends as it is.
-        now: when it is created.
-        event_id: a new one unless given.
+        holder: whose event it is, and where it goes.
+        submission: what happened.
+        event_id: the event's.
+        at: when it is created.
     """
-    event_id = event_id or new_event_id(now)
-    return Event(
-        key=EventKey(tenant_id=tenant_id, event_id=event_id),
-        type=type_,
-        status=Status.PENDING,
-        attempts=0,
-        target_url=target_url,
+    event = Event(
+        key=EventKey(tenant_id=holder.tenant_id, event_id=event_id),
+        type=submission.type,
         # What is answered, stored and delivered must be the same moment: milliseconds are kept, no more.
-        created_at=from_iso(to_iso(now)),
-        body=_delivered_body(event_id, type_, data, now),
+        created_at=from_iso(to_iso(at)),
+        body=_delivered_body(event_id, submission, at),
     )
+    return Delivery(event=event, status=Status.PENDING, attempts=0, target_url=holder.target_url)
 
 
-def _delivered_body(event_id: str, type_: str, data: bytes, now: datetime) -> bytes:
-    """The body that receivers get; `object` is what stripe-python's `construct_event` asks for."""
-    envelope = {"id": event_id, "object": "event", "type": type_, "created": int(now.timestamp())}
+def _delivered_body(event_id: str, submission: Submission, at: datetime) -> bytes:
+    """The body that receivers get; stripe-python's `construct_event` asks for `object`."""
+    envelope = {"id": event_id, "object": "event", "type": submission.type, "created": int(at.timestamp())}
     head = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
-    return b'%b,"data":%b}' % (head.removesuffix(b"}"), data)
+    return b'%b,"data":%b}' % (head.removesuffix(b"}"), submission.data)

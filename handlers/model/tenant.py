@@ -17,13 +17,14 @@ class KeyState(StrEnum):
 
 
 API_KEY_PREFIX = "whk_"
+WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of every secret, not one of them
 KEY_ID_LENGTH = 12
-"""Digits of a key's hash by which the operator tells it from others."""
+"""So many digits of its hash tell a key from others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKeyHolder:
-    """What the ingest function may know of a tenant: no secret is among it."""
+    """What the ingest function may know of a tenant: no secret."""
 
     tenant_id: str
     target_url: str
@@ -58,7 +59,7 @@ class Tenant:
 
 @dataclass(frozen=True, kw_only=True)
 class NewTenant:
-    """A tenant just created, with the API key that is shown this once."""
+    """A tenant just created, with its API key, which is shown this once."""
 
     tenant_id: str
     api_key: str
@@ -83,7 +84,7 @@ class NewKey:
 
 @dataclass(frozen=True, kw_only=True)
 class RotatedSecret:
-    """A new webhook secret, and until when the one before it signs as well."""
+    """A new webhook secret, and until when the previous one signs as well."""
 
     tenant_id: str
     webhook_secret: str
@@ -95,7 +96,7 @@ class RotatedSecret:
 
 @dataclass(frozen=True, kw_only=True)
 class KeySummary:
-    """A key as it can be told from others without knowing it: by the beginning of its hash."""
+    """A key, told from others by the beginning of its hash."""
 
     key_id: str
     state: str
@@ -107,7 +108,7 @@ class TenantSummary:
     """A tenant as the operator sees it, without secrets.
 
     Attributes:
-        previous_expires_at: until when the secret before the current one signs, or signed; None without one.
+        previous_expires_at: until when the previous secret signs, or signed; None without one.
     """
 
     tenant_id: str
@@ -133,10 +134,10 @@ def hash_api_key(api_key: str) -> str:
 
 
 def key_id_of(api_key: str) -> str:
-    """By what the operator tells a key from others: the beginning of its hash."""
+    """The id of a key, by which the operator tells it from others: the beginning of its hash."""
     return hash_api_key(api_key)[:KEY_ID_LENGTH]
 
 
 def new_webhook_secret() -> str:
     """A webhook secret of 256 random bits in the form of Standard Webhooks: `whsec_` and base64."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+    return WEBHOOK_SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()

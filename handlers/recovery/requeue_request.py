@@ -1,6 +1,7 @@
 """What the requeue function is asked for: which failed events to send again, and how."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any
@@ -21,13 +22,13 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from handlers.model.event import MAX_ID_CHARACTERS, EventKey
 
 MAX_EVENT_IDS_NAMED = 10_000
-"""In one request. What was left of them is told one by one, and Lambda answers with 6 MB at the most."""
+"""In one request. The answer lists each event that was left, and Lambda answers with 6 MB at the most."""
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 REFUSED = "the requeue input was refused, nothing was sent"
-"""What the message of every `RequeueInputError` begins with."""
+"""The beginning of every `RequeueInputError`'s message."""
 
 
 class RequeueInputError(ValueError):
@@ -39,7 +40,7 @@ class RequeueInputError(ValueError):
 
 
 def _moment(value: object) -> datetime:
-    """Read a time in the one form that can mean nothing else.
+    """Read a time in the one unambiguous form.
 
     pydantic would take digits for the seconds since 1970, and a date for its midnight.
     """
@@ -110,6 +111,13 @@ class RequeueRequest(BaseModel):
             )
         return until
 
+    @property
+    def keys(self) -> Sequence[EventKey] | None:
+        """The events asked for, where the request names them and their tenant."""
+        if self.tenant_id is None or self.event_ids is None:
+            return None
+        return [EventKey(tenant_id=self.tenant_id, event_id=event_id) for event_id in self.event_ids]
+
     def matches(self, key: EventKey, created_at: datetime) -> bool:
         """Whether an event is among those asked for; `since` is inclusive, `until` exclusive."""
         return (
@@ -131,5 +139,5 @@ class RequeueRequest(BaseModel):
 
 def _told(fault: ErrorDetails) -> str:
     told = f"{'.'.join(map(str, fault['loc'])) or 'input'}: {fault['msg']}"
-    # This is logged, and text that was given in the wrong place may be anything: perhaps a key.
+    # This is logged. Text in the wrong place may be anything, perhaps a key, so it is not repeated.
     return f"{told} (got {fault['input']!r})" if isinstance(fault["input"], int | float) else told

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 AWS_ERRORS = (ClientError, BotoCoreError)
 """What a call to AWS raises once the SDK's own retries are used up."""
 
-# A call ends within three tries of at most 1 + 3 seconds. Several that are that slow in one invocation exceed
-# the HTTP API's 30 seconds, or the worker's 15 above the webhook timeout: it is cut off then as by any crash,
-# and nothing is lost. Ten deliveries run at once and each of them writes.
+# A call ends within three tries of at most 1 + 3 seconds. Several calls that slow exceed the HTTP API's 30
+# seconds, or the worker's 15 above the webhook timeout. The invocation is then cut off as by any crash, and
+# nothing is lost. The pool is for ten deliveries that run, and write, at once.
 _CONFIG = Config(
     connect_timeout=1,
     read_timeout=3,
@@ -32,8 +32,3 @@ def dynamodb() -> "DynamoDBClient":
 def sqs() -> "SQSClient":
     """An SQS client, safe to share between threads."""
     return boto3.client("sqs", config=_CONFIG)  # pyright: ignore[reportUnknownMemberType] - as above
-
-
-def is_condition_failure(error: ClientError) -> bool:
-    """Whether a conditional write was refused because the item is not in the state it asks for."""
-    return error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException"

@@ -1,8 +1,8 @@
-"""The names of the tables' attributes and indexes.
+"""The names of the tables' attributes and indexes, each of them once.
 
-For the program that declares them and the code that uses them. `TenantApiKeys` holds one item per API
-key, `Events` one item per event plus, for large payloads, a write-once item beside it, and one item per
-idempotency key. Every attribute is named here once.
+The program declares the tables by them, and the store reads and writes by them. `TenantApiKeys` holds one
+item per API key. `Events` holds one item per event, a write-once item beside it if its payload is large, and
+one item per idempotency key.
 """
 
 from typing import Final
@@ -38,22 +38,26 @@ PAYLOAD_ENCODING: Final = "payloadEncoding"
 
 STATUS_INDEX: Final = "status-index"
 
-# All that tells whether anything happens to an event: what the reconciler reads, and may read, of it.
-LIFE_SIGNS: Final = (TENANT_ID, EVENT_ID, STATUS, CREATED_AT, LAST_ATTEMPT_AT, QUEUED_AT, EXPIRES_AT)
-
-# An event but for its payload and for what receivers answered: what the requeue function reads, and may read.
-WITHOUT_PAYLOAD: Final = (
-    TENANT_ID,
-    EVENT_ID,
-    TYPE,
-    STATUS,
-    ATTEMPTS,
-    TARGET_URL,
-    CREATED_AT,
-    EXPIRES_AT,
-)
-
 # Events: the item of an idempotency key
 BODY_HASH: Final = "bodyHash"
 FIRST_EVENT_ID: Final = "firstEventId"
 QUEUED: Final = "queued"
+
+# What a read asks for, or a write names, and what the role behind it may name. These sets stand here, and not
+# in the modules that use them, since the program makes policies of them and has no boto3.
+KEY_HOLDER: Final = (API_KEY, TENANT_ID, TARGET_URL, STATE)
+"""A tenant by an API key, without secrets: what ingest reads."""
+TARGET: Final = (TENANT_ID, TARGET_URL)
+"""Where a tenant's events go: what requeue reads of a tenant."""
+IDEMPOTENCY_RECORD: Final = (TENANT_ID, EVENT_ID, BODY_HASH, FIRST_EVENT_ID, CREATED_AT, QUEUED)
+"""What ingest reads of the table `Events`."""
+WITHOUT_PAYLOAD: Final = (TENANT_ID, EVENT_ID, TYPE, STATUS, ATTEMPTS, TARGET_URL, CREATED_AT, EXPIRES_AT)
+"""An event without its payload and without receivers' answers: what requeue reads."""
+RESET: Final = (TENANT_ID, EVENT_ID, STATUS, ATTEMPTS, TARGET_URL, QUEUED_AT)
+"""What requeue's updates name."""
+LIFE_SIGNS: Final = (TENANT_ID, EVENT_ID, STATUS, CREATED_AT, LAST_ATTEMPT_AT, QUEUED_AT, EXPIRES_AT)
+"""Everything that tells whether something happens to an event: what the reconciler reads of old events."""
+PROGRESS: Final = (TENANT_ID, EVENT_ID, ATTEMPTS, CREATED_AT)
+"""How far deliveries to a tenant have come: what the reconciler reads of a tenant's newest events."""
+QUEUED_AGAIN: Final = (TENANT_ID, EVENT_ID, STATUS, LAST_ATTEMPT_AT, QUEUED_AT)
+"""What the reconciler's updates name."""

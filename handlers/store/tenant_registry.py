@@ -1,17 +1,19 @@
 """What the operator does to tenants: creates them, rotates their keys and secrets, sets their target.
 
-The functions only read, by `TenantStore`: none of their roles may do what is here. A change is one
-transaction over all rows of a tenant, on the condition that nobody else changed them meanwhile. So what the
-rows share stays equal on all of them, even when a key is added while the secret is rotated.
+No function may do this: their roles only read, by `TenantStore`. A change is one transaction over all rows
+of a tenant, on the condition that nobody else has changed them since they were read. So what the rows share
+stays equal on all of them, even when a key is added while the secret is rotated.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from botocore.exceptions import ClientError
+from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from handlers.model.event import MAX_ID_CHARACTERS
 from handlers.model.tenant import (
@@ -28,8 +30,16 @@ from handlers.model.tenant import (
 )
 from handlers.model.timestamps import to_iso
 from handlers.store import schema
-from handlers.store.items import plain, typed
-from handlers.store.tenants import TenantStore
+from handlers.store.table import Item, Table
+from handlers.store.tenant_errors import (
+    ChangedMeanwhileError,
+    InvalidTenantIdError,
+    RotationUnderwayError,
+    TenantExistsError,
+    TooManyKeysError,
+    UnknownKeyError,
+    UnknownTenantError,
+)
 
 MAX_KEYS = 99
 """Of one tenant, disabled ones included: DynamoDB's transactions take 100 actions."""
@@ -37,57 +47,25 @@ MAX_KEYS = 99
 _TENANT_ID = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_ID_CHARACTERS}}}")
 
 
-class TenantError(Exception):
-    """A change of a tenant that is refused; the message names the tenant and the way out."""
-
-
-class TenantExistsError(TenantError):
-    """A tenant of that id is there already."""
-
-
-class InvalidTenantIdError(TenantError, ValueError):
-    """A tenant id that the tables, the queue's message groups and URLs cannot all carry."""
-
-
-class UnknownTenantError(TenantError):
-    """There is no tenant of that id."""
-
-    def __init__(self, tenant_id: str) -> None:
-        super().__init__(f"there is no tenant {tenant_id!r}: `tenants list` shows those there are")
-
-
-class UnknownKeyError(TenantError):
-    """The tenant has no such key."""
-
-
-class TooManyKeysError(TenantError):
-    """The tenant has as many keys as one transaction can change."""
-
-
-class RotationUnderwayError(TenantError):
-    """The secret before the current one still signs, and would not any more."""
-
-
-class ChangedMeanwhileError(TenantError):
-    """Somebody else changed the tenant at the same time."""
-
-
-class TenantRegistry(TenantStore):
+@dataclass(frozen=True)
+class TenantRegistry:
     """The table `TenantApiKeys`, to be changed.
 
-    Its methods raise botocore.exceptions.ClientError or BotoCoreError when DynamoDB does not answer, and
-    those that change a tenant ChangedMeanwhileError when somebody else does so at the same time.
+    Every method raises botocore's ClientError or BotoCoreError on failure. Methods that change a tenant raise
+    ChangedMeanwhileError when somebody else does so at the same time.
     """
+
+    table: Table
 
     def create(self, *, tenant_id: str, target_url: str, now: datetime) -> NewTenant:
         """Create a tenant with one active key and a webhook secret.
 
-        The target URL is taken as it is: `targets.parse_target` checks it.
+        The caller has checked the target URL by `targets.parse_target`.
 
         Raises:
             InvalidTenantIdError: the id is not 1-64 characters of `[A-Za-z0-9_-]`.
             TenantExistsError: a tenant of that id is there already.
-            ChangedMeanwhileError: somebody else created it at the same time; perhaps nobody did now.
+            ChangedMeanwhileError: somebody else created it at the same time; perhaps neither did.
         """
         if not _TENANT_ID.fullmatch(tenant_id):
             raise InvalidTenantIdError(
@@ -108,11 +86,10 @@ class TenantRegistry(TenantStore):
             schema.WEBHOOK_SECRET: created.webhook_secret,
         }
         row = _row(created.api_key, shared, now)
-        self._client.put_item(TableName=self._table_name, Item=typed(row))
+        self.table.put(row)
         if len(self._rows(tenant_id)) > 1:
-            # Nothing holds a tenant's id but its rows. Whoever sees another one's takes back its own.
-            key = typed({schema.API_KEY: row[schema.API_KEY]})
-            self._client.delete_item(TableName=self._table_name, Key=key)
+            # Only its rows hold a tenant's id. Two who create it at once see two rows and undo their own.
+            self.table.delete({schema.API_KEY: row[schema.API_KEY]})
             raise ChangedMeanwhileError(
                 f"tenant {tenant_id!r} was created by somebody else at the same time: look, and try again"
             )
@@ -120,13 +97,13 @@ class TenantRegistry(TenantStore):
 
     def list(self) -> Iterator[TenantSummary]:
         """Every tenant, by id."""
-        rows = sorted(self._scan(attributes=_SUMMARY), key=_tenant_id_of)
+        rows = sorted(self.table.scan(attributes=_SUMMARY), key=_tenant_id_of)
         for _, of_one_tenant in groupby(rows, key=_tenant_id_of):
             yield _summary(list(of_one_tenant))
 
     def show(self, tenant_id: str) -> TenantSummary | None:
         """One tenant, or None."""
-        rows = list(self._scan(tenant_id, attributes=_SUMMARY))
+        rows = self._rows_of(tenant_id, _SUMMARY)
         return _summary(rows) if rows else None
 
     def rotate_secret(
@@ -136,20 +113,20 @@ class TenantRegistry(TenantStore):
 
         Args:
             tenant_id: whose.
-            overlap: how long deliveries carry both signatures; none at all ends every earlier secret at once.
+            overlap: how long deliveries carry both signatures; zero ends every earlier secret at once.
             now: when this happens.
-            force: keep the current secret for the overlap, but end the one before it, which still signs.
+            force: rotate during an overlap: the current secret signs for the new one, the previous one ends.
 
         Raises:
             UnknownTenantError: there is no such tenant.
-            RotationUnderwayError: the secret before the current one still signs, and would not any more.
+            RotationUnderwayError: the previous secret still signs, and would end.
         """
         rows = self._rows(tenant_id)
         underway = _previous_expires_at(rows)
         if overlap and underway and underway > now and not force:
             raise RotationUnderwayError(
-                f"the secret of tenant {tenant_id!r} was rotated before, and the one before it signs until "
-                f"{to_iso(underway)}: it would end now. Wait until then, or force it"
+                f"tenant {tenant_id!r} is in the overlap of an earlier rotation: its previous secret signs "
+                f"until {to_iso(underway)}, and would end now. Wait until then, or force it"
             )
         ends = datetime.fromtimestamp(int((now + overlap).timestamp()), tz=UTC) if overlap else None
         rotated = RotatedSecret(
@@ -175,7 +152,7 @@ class TenantRegistry(TenantStore):
         rows = self._rows(tenant_id)
         if len(rows) >= MAX_KEYS:
             raise TooManyKeysError(
-                f"tenant {tenant_id!r} has {len(rows)} keys, and {MAX_KEYS} are possible: "
+                f"tenant {tenant_id!r} has {len(rows)} keys, the most are {MAX_KEYS}: "
                 "delete the items of disabled keys from the table first"
             )
         api_key = new_api_key()
@@ -186,12 +163,12 @@ class TenantRegistry(TenantStore):
         )
 
     def set_state(self, tenant_id: str, state: str, key_id: str | None = None) -> TenantSummary:
-        """Switch one key, or all keys of a tenant, off or on; what was accepted is delivered all the same.
+        """Switch one key or all keys of a tenant off or on; accepted events are delivered all the same.
 
         Args:
             tenant_id: whose.
             state: `KeyState.ACTIVE` or `KeyState.DISABLED`.
-            key_id: as `key_id_of` tells it; all keys unless given.
+            key_id: as `key_id_of` gives it; all keys unless given.
 
         Raises:
             UnknownTenantError: there is no such tenant.
@@ -206,9 +183,9 @@ class TenantRegistry(TenantStore):
         return _summary(self._rows(tenant_id))
 
     def set_url(self, tenant_id: str, target_url: str) -> TenantSummary:
-        """Deliver a tenant's events to another URL: those accepted from now on, and those requeued.
+        """Deliver a tenant's events to another URL: events accepted from now on, and requeued ones.
 
-        The target URL is taken as it is: `targets.parse_target` checks it.
+        The caller has checked the target URL by `targets.parse_target`.
 
         Raises:
             UnknownTenantError: there is no such tenant.
@@ -216,65 +193,52 @@ class TenantRegistry(TenantStore):
         self._change(self._rows(tenant_id), {schema.TARGET_URL: target_url})
         return _summary(self._rows(tenant_id))
 
-    def _rows(self, tenant_id: str) -> Sequence[Mapping[str, Any]]:
-        rows = list(self._scan(tenant_id))
+    def _rows(self, tenant_id: str) -> Sequence[Item]:
+        rows = self._rows_of(tenant_id)
         if not rows:
             raise UnknownTenantError(tenant_id)
         return rows
 
-    def _scan(
-        self, tenant_id: str | None = None, *, attributes: Iterable[str] = ()
-    ) -> Iterator[Mapping[str, Any]]:
-        """The rows of a tenant or of all, as they are now: the index would tell how they were."""
-        names = {f"#{name}": name for name in attributes}
-        request: dict[str, Any] = {"ProjectionExpression": ", ".join(names)} if names else {}
-        if tenant_id is not None:
-            names["#tenantId"] = schema.TENANT_ID
-            request["FilterExpression"] = "#tenantId = :tenantId"
-            request["ExpressionAttributeValues"] = {":tenantId": {"S": tenant_id}}
-        if names:
-            request["ExpressionAttributeNames"] = names
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table_name, ConsistentRead=True, **request
-        )
-        for page in pages:
-            yield from map(plain, page["Items"])
+    def _rows_of(self, tenant_id: str, attributes: Sequence[str] = ()) -> Sequence[Item]:
+        """The rows of a tenant as they are now; the index would tell how they were."""
+        return list(self.table.scan(only_if=Attr(schema.TENANT_ID).eq(tenant_id), attributes=attributes))
 
     def _change(
         self,
-        rows: Sequence[Mapping[str, Any]],
-        changes: Mapping[str, Any],
+        rows: Sequence[Item],
+        changes: Item,
         *,
         of: Collection[str] | None = None,
-        added: Mapping[str, Any] | None = None,
+        added: Item | None = None,
     ) -> None:
-        """Change all rows of a tenant at once, and nothing if any of them is not as it was read.
+        """Change all rows of a tenant at once, or nothing if any of them is not as it was read.
 
         Args:
             rows: all of them, as they were read.
-            changes: attributes to set; those that are None are removed.
+            changes: attributes to set; None removes one.
             of: the hashes of the keys whose rows are changed; all unless given. The others only get the new
                 version.
             added: one more row.
         """
-        table = {"TableName": self._table_name}
-        version = 1 + max(int(row.get(schema.VERSION, 0)) for row in rows)
-        actions: list[Any] = []
-        for row in rows:
-            is_changed = of is None or row[schema.API_KEY] in of
-            actions.append({"Update": table | _update(row, version, changes if is_changed else {})})
+        version = {schema.VERSION: 1 + max(int(row.get(schema.VERSION, 0)) for row in rows)}
+        writes = [
+            self.table.updating(
+                {schema.API_KEY: row[schema.API_KEY]},
+                {**(changes if of is None or row[schema.API_KEY] in of else {}), **version},
+                only_if=_is_as_read(row),
+            )
+            for row in rows
+        ]
         if added:
-            actions.append({"Put": table | {"Item": typed({**added, schema.VERSION: version})}})
-        try:
-            self._client.transact_write_items(TransactItems=actions)
-        except ClientError as error:
-            if not _is_conflict(error):
-                raise
+            writes.append(self.table.putting({**added, **version}))
+        if not self.table.write_together(writes):
             raise ChangedMeanwhileError(
                 f"tenant {rows[0][schema.TENANT_ID]!r} was changed by somebody else at the same time: "
                 "look at it, and try again"
-            ) from error
+            )
 
+
+_tenant_id_of = itemgetter(schema.TENANT_ID)
 
 _SUMMARY = (
     schema.API_KEY,
@@ -294,7 +258,7 @@ _SHARED = (
 )
 
 
-def _row(api_key: str, shared: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _row(api_key: str, shared: Item, now: datetime) -> dict[str, Any]:
     return {
         **shared,
         schema.API_KEY: hash_api_key(api_key),
@@ -303,47 +267,22 @@ def _row(api_key: str, shared: Mapping[str, Any], now: datetime) -> dict[str, An
     }
 
 
-def _update(row: Mapping[str, Any], version: int, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """An update of one row, on the condition that it has the version that was read."""
-    set_ = {name: value for name, value in changes.items() if value is not None} | {schema.VERSION: version}
-    removed = [name for name, value in changes.items() if value is None]
-    values = {f":{name}": value for name, value in set_.items()}
-    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in set_)
-    if removed:
-        expression += " REMOVE " + ", ".join(f"#{name}" for name in removed)
-    condition = f"attribute_not_exists(#{schema.VERSION})"
-    if schema.VERSION in row:
-        condition, values[":read"] = f"#{schema.VERSION} = :read", row[schema.VERSION]
-    return {
-        "Key": typed({schema.API_KEY: row[schema.API_KEY]}),
-        "UpdateExpression": expression,
-        "ConditionExpression": f"attribute_exists(#{schema.API_KEY}) AND {condition}",
-        "ExpressionAttributeNames": {f"#{name}": name for name in (*set_, *removed, schema.API_KEY)},
-        "ExpressionAttributeValues": typed(values),
-    }
+def _is_as_read(row: Item) -> ConditionBase:
+    version = Attr(schema.VERSION)
+    unchanged = version.eq(row[schema.VERSION]) if schema.VERSION in row else version.not_exists()
+    return Attr(schema.API_KEY).exists() & unchanged
 
 
-def _is_conflict(error: ClientError) -> bool:
-    """Whether a transaction was cancelled because of somebody else's change, and not by throttling."""
-    response: Mapping[str, Any] = error.response
-    reasons = {reason.get("Code") for reason in response.get("CancellationReasons", ())}
-    return not reasons.isdisjoint({"ConditionalCheckFailed", "TransactionConflict"})
-
-
-def _tenant_id_of(row: Mapping[str, Any]) -> str:
-    return row[schema.TENANT_ID]
-
-
-def _key_id_of(row: Mapping[str, Any]) -> str:
+def _key_id_of(row: Item) -> str:
     return row[schema.API_KEY][:KEY_ID_LENGTH]
 
 
-def _previous_expires_at(rows: Sequence[Mapping[str, Any]]) -> datetime | None:
+def _previous_expires_at(rows: Sequence[Item]) -> datetime | None:
     seconds = rows[0].get(schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT)
     return None if seconds is None else datetime.fromtimestamp(int(seconds), tz=UTC)
 
 
-def _summary(rows: Sequence[Mapping[str, Any]]) -> TenantSummary:
+def _summary(rows: Sequence[Item]) -> TenantSummary:
     keys = [
         KeySummary(
             key_id=_key_id_of(row),

@@ -1,6 +1,6 @@
 """AWS in this process (moto), with the tables and queues of the contract."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -9,16 +9,30 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from handlers.intake.idempotency import IdempotencyStore
-from handlers.model.event import Event
+from handlers.model.delivery import Delivery
 from handlers.store import schema
+from handlers.store.deliveries import DeliveryStore
 from handlers.store.events import EventStore
+from handlers.store.idempotency import IdempotencyStore
 from handlers.store.queue import Queue
+from handlers.store.stalled import StalledEvents
+from handlers.store.status_index import StatusIndex
+from handlers.store.table import Table
 from handlers.store.tenant_registry import TenantRegistry
+from handlers.store.tenants import TenantStore
 from tests.handlers.factories import Clock, an_attempt
 
 TENANT_TABLE, EVENTS_TABLE = "TenantApiKeys", "Events"
 SHARDS = 4
+RETENTION = timedelta(days=30)
+
+
+def events_table(client: Any, pause: Callable[[float], None] = lambda _: None) -> Table:
+    return Table(client, EVENTS_TABLE, pause=pause)
+
+
+def tenant_table(client: Any) -> Table:
+    return Table(client, TENANT_TABLE)
 
 
 @dataclass
@@ -32,18 +46,36 @@ class Aws:
     dlq_url: str
 
     @property
+    def table(self) -> Table:
+        return events_table(self.dynamodb)
+
+    @property
     def events(self) -> EventStore:
-        return EventStore(self.dynamodb, EVENTS_TABLE, clock=self.clock, pause=lambda _: None)
+        return EventStore(table=self.table, shards=SHARDS, retention=RETENTION)
+
+    @property
+    def deliveries(self) -> DeliveryStore:
+        return DeliveryStore(table=self.table, clock=self.clock)
+
+    @property
+    def index(self) -> StatusIndex:
+        return StatusIndex(table=self.table, shards=SHARDS)
+
+    @property
+    def stalled(self) -> StalledEvents:
+        return StalledEvents(table=self.table, clock=self.clock)
 
     @property
     def idempotency(self) -> IdempotencyStore:
-        return IdempotencyStore(
-            self.dynamodb, EVENTS_TABLE, lifetime=timedelta(hours=24), pause=lambda _: None
-        )
+        return IdempotencyStore(table=self.table, lifetime=timedelta(hours=24))
+
+    @property
+    def tenant_store(self) -> TenantStore:
+        return TenantStore(tenant_table(self.dynamodb))
 
     @property
     def tenants(self) -> TenantRegistry:
-        return TenantRegistry(self.dynamodb, TENANT_TABLE)
+        return TenantRegistry(tenant_table(self.dynamodb))
 
     @property
     def queue(self) -> Queue:
@@ -56,26 +88,26 @@ class Aws:
     def items(self, table: str = EVENTS_TABLE) -> list[dict[str, Any]]:
         return self.dynamodb.scan(TableName=table)["Items"]
 
-    def item(self, event: Any) -> dict[str, Any]:
-        """The stored event as plain values."""
-        key = {"tenantId": {"S": event.key.tenant_id}, "eventId": {"S": event.key.event_id}}
+    def item(self, delivery: Delivery) -> dict[str, Any]:
+        """The stored item as plain values."""
+        key = {"tenantId": {"S": delivery.key.tenant_id}, "eventId": {"S": delivery.key.event_id}}
         item = self.dynamodb.get_item(TableName=EVENTS_TABLE, Key=key, ConsistentRead=True)["Item"]
         deserialize = boto3.dynamodb.types.TypeDeserializer().deserialize
         return {name: deserialize(value) for name, value in item.items()}
 
-    def attempted(self, event: Event, outcome: str, number: int = 1, **attempt: Any) -> bool:
-        """Claim an event for an attempt and record what came of it: delivered, or to be tried again."""
-        seen = self.events.read([event.key]).events[event.key]
+    def attempted(self, delivery: Delivery, outcome: str, number: int = 1, **attempt: Any) -> bool:
+        """Claim a delivery for an attempt and record what came of it: delivered, or to be tried again."""
+        seen = self.deliveries.read([delivery.key]).deliveries[delivery.key]
         made = an_attempt(outcome, **attempt)
-        self.events.claim(seen, number=number, hold_seconds=60)
+        self.deliveries.claim(seen, number=number, hold_seconds=60)
         if made.succeeded:
-            return self.events.mark_delivered(seen, made)
-        return self.events.mark_retry(seen, made, number)
+            return self.deliveries.mark_delivered(seen, made)
+        return self.deliveries.mark_retry(seen, made, number)
 
-    def failed(self, event: Event, outcome: str = "http_500", number: int = 6) -> bool:
-        """Claim an event for its last attempt and record that it failed."""
-        self.events.claim(event, number=number, hold_seconds=60)
-        return self.events.mark_failed(event, an_attempt(outcome), number)
+    def failed(self, delivery: Delivery, outcome: str = "http_500", number: int = 6) -> bool:
+        """Claim a delivery for its last attempt and record that it failed."""
+        self.deliveries.claim(delivery, number=number, hold_seconds=60)
+        return self.deliveries.mark_failed(delivery, an_attempt(outcome), number)
 
     def bodies(self, url: str) -> list[str]:
         """The bodies of all messages visible in a queue, which stay visible."""

@@ -3,14 +3,16 @@
 import base64
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
-from handlers.intake.new_event import new_event
+from handlers.intake.new_event import new_delivery, new_event_id
+from handlers.intake.submission import Submission
 from handlers.model.attempt import Attempt
-from handlers.model.event import Event
-from handlers.model.tenant import Tenant
+from handlers.model.delivery import Delivery
+from handlers.model.tenant import ApiKeyHolder, KeyState, Tenant
 from handlers.store.queue import Message
 
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -45,16 +47,24 @@ class LambdaContext:
         return self.remaining_ms
 
 
-def an_event(**changes: Any) -> Event:
-    fields: dict[str, Any] = {
-        "tenant_id": "acme",
-        "target_url": TARGET_URL,
-        "type_": "order.created",
-        "data": {"orderId": 42},
-        "now": NOON,
-    }
-    fields |= changes
-    return new_event(**fields | {"data": as_sent(fields["data"])})
+def a_delivery(
+    *,
+    tenant_id: str = "acme",
+    target_url: str = TARGET_URL,
+    type_: str = "order.created",
+    data: Any = MappingProxyType({"orderId": 42}),
+    now: datetime = NOON,
+    event_id: str | None = None,
+) -> Delivery:
+    """A new event on its way; `data` is as a producer's library would write it, or bytes as they are."""
+    holder = ApiKeyHolder(tenant_id=tenant_id, target_url=target_url, state=KeyState.ACTIVE)
+    submission = Submission(type=type_, data=as_sent(data))
+    return new_delivery(holder, submission, event_id=event_id or new_event_id(now), at=now)
+
+
+def without_body(delivery: Delivery) -> Delivery:
+    """The delivery as it is read without the body of its event."""
+    return replace(delivery, event=replace(delivery.event, body=None))
 
 
 def incompressible(size: int) -> str:
@@ -64,7 +74,7 @@ def incompressible(size: int) -> str:
 
 def as_sent(data: Any) -> bytes:
     """The bytes of `data` as a producer's library would write them."""
-    return data if isinstance(data, bytes) else json.dumps(data, ensure_ascii=False).encode()
+    return data if isinstance(data, bytes) else json.dumps(dict(data), ensure_ascii=False).encode()
 
 
 def a_tenant(**changes: Any) -> Tenant:
@@ -73,14 +83,13 @@ def a_tenant(**changes: Any) -> Tenant:
 
 
 def an_attempt(outcome: str = "http_500", **changes: Any) -> Attempt:
-    status = int(outcome.removeprefix("http_")) if outcome.startswith("http_") else None
-    fields: dict[str, Any] = {"at": NOON, "outcome": outcome, "status_code": status, "duration_ms": 12}
+    fields: dict[str, Any] = {"at": NOON, "outcome": outcome, "duration_ms": 12}
     return Attempt(**(fields | changes))
 
 
-def a_message(event: Event, *, receive_count: int = 1, message_id: str | None = None) -> Message:
-    body = json.dumps({"tenantId": event.key.tenant_id, "eventId": event.key.event_id})
-    name = message_id or f"message-of-{event.key.event_id}"
+def a_message(delivery: Delivery, *, receive_count: int = 1, message_id: str | None = None) -> Message:
+    body = json.dumps({"tenantId": delivery.key.tenant_id, "eventId": delivery.key.event_id})
+    name = message_id or f"message-of-{delivery.key.event_id}"
     return Message(message_id=name, receipt_handle=f"handle-{name}", body=body, receive_count=receive_count)
 
 

@@ -5,41 +5,40 @@ import json
 import socket
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 import stripe
 from standardwebhooks.webhooks import Webhook
 
-from handlers.delivery.attempt import HttpDelivery, Result
+from handlers.delivery.attempt import AttemptResult, HttpAttempts
 from handlers.delivery.exchange import MAX_ANSWER_READ_BYTES
 from handlers.delivery.targets import resolve
 from handlers.delivery.transport import Transport
-from handlers.model.event import Event
+from handlers.model.delivery import Delivery
 from handlers.model.timestamps import utc_now
 from tests.handlers import factories
-from tests.handlers.factories import PREVIOUS_SECRET, SECRET, Clock, a_tenant, an_event
+from tests.handlers.factories import PREVIOUS_SECRET, SECRET, Clock, a_delivery, a_tenant, without_body
 from tests.handlers.receivers import Receiver, Script, answers, answers_then, receiver, response
 
 NO_HURRY = 10.0
 IMPATIENT = 0.4
 
 
-def delivery(
+def attempts(
     *, timeout: float = NO_HURRY, allow_private: bool = True, resolver=resolve, clock=utc_now
-) -> HttpDelivery:
+) -> HttpAttempts:
     transport = Transport(allow_private=allow_private, resolver=resolver)
-    return HttpDelivery(transport, timeout_seconds=timeout, allow_private=allow_private, clock=clock)
+    return HttpAttempts(transport, timeout_seconds=timeout, allow_private=allow_private, clock=clock)
 
 
-def deliver_to(script: Script, **options) -> tuple[Result, Receiver]:
+def deliver_to(script: Script, **options) -> tuple[AttemptResult, Receiver]:
     with receiver(script) as running:
-        result = delivery(**options)(an_event(target_url=running.url), a_tenant())
+        result = attempts(**options)(a_delivery(target_url=running.url), a_tenant())
     return result, running
 
 
-def event_for(url: str) -> Event:
-    return an_event(target_url=url)
+def event_for(url: str) -> Delivery:
+    return a_delivery(target_url=url)
 
 
 def test_a_delivery_carries_the_envelope_and_both_signature_families() -> None:
@@ -68,15 +67,15 @@ def test_a_delivery_carries_the_envelope_and_both_signature_families() -> None:
 def test_the_body_is_the_same_to_the_byte_on_every_attempt_and_the_timestamp_is_not() -> None:
     clock = Clock()
     with receiver(answers(response("500 Oops"), response())) as running:
-        event, send = event_for(running.url), delivery(clock=clock)
-        send(event, a_tenant())
+        delivery, send = event_for(running.url), attempts(clock=clock)
+        send(delivery, a_tenant())
         clock.advance(seconds=60)
-        send(event, a_tenant())
+        send(delivery, a_tenant())
 
     (first_head, _, first_body), (second_head, _, second_body) = (
         request.partition(b"\r\n\r\n") for request in running.requests
     )
-    assert first_body == second_body == event.body
+    assert first_body == second_body == delivery.event.body
     assert b"t=%d," % factories.NOON.timestamp() in first_head
     assert b"t=%d," % (factories.NOON.timestamp() + 60) in second_head
 
@@ -87,7 +86,7 @@ def test_the_previous_secret_signs_until_it_expires_and_not_a_second_longer() ->
     clock = Clock()
     clock.advance(seconds=-1)
     with receiver(answers(response(), response())) as running:
-        send = delivery(clock=clock)
+        send = attempts(clock=clock)
         send(event_for(running.url), rotated)
         clock.advance(seconds=1)
         send(event_for(running.url), rotated)
@@ -97,7 +96,7 @@ def test_the_previous_secret_signs_until_it_expires_and_not_a_second_longer() ->
 
 def test_connections_are_reused() -> None:
     with receiver(answers(*[response()] * 3)) as running:
-        send = delivery()
+        send = attempts()
         for _ in range(3):
             assert send(event_for(running.url), a_tenant()).attempt.succeeded
 
@@ -161,7 +160,7 @@ def test_a_compressed_answer_is_not_unpacked() -> None:
 
 def test_cookies_are_not_taken_from_one_answer_into_the_next_request() -> None:
     with receiver(answers(response("200 OK", b"", "Set-Cookie: tenant=acme; Path=/"), response())) as running:
-        send = delivery()
+        send = attempts()
         send(event_for(running.url), a_tenant())
         send(event_for(running.url), a_tenant())
 
@@ -310,7 +309,7 @@ def test_a_connection_that_is_never_made_ends_with_the_timeout() -> None:
         # It waits to be accepted, and beyond it the queue takes nobody.
         with socket.create_connection(address):
             url = f"http://127.0.0.1:{address[1]}/hooks"
-            result = delivery(timeout=IMPATIENT)(event_for(url), a_tenant())
+            result = attempts(timeout=IMPATIENT)(event_for(url), a_tenant())
 
     assert result.attempt.outcome == "connection_timeout"
     assert not result.permanent
@@ -320,7 +319,7 @@ def test_a_connection_that_is_reset_before_it_is_made_is_told() -> None:
     def reset(host: str, port: int) -> Sequence[str]:
         raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
 
-    result = delivery(resolver=reset)(event_for("http://reset.example/"), a_tenant())
+    result = attempts(resolver=reset)(event_for("http://reset.example/"), a_tenant())
 
     assert result.attempt.outcome == "connection_reset"
 
@@ -329,7 +328,7 @@ def test_a_refused_connection_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
-    result = delivery()(event_for(f"http://127.0.0.1:{port}/"), a_tenant())
+    result = attempts()(event_for(f"http://127.0.0.1:{port}/"), a_tenant())
 
     assert result.attempt.outcome == "connection_refused"
     assert not result.permanent
@@ -337,14 +336,14 @@ def test_a_refused_connection_is_told() -> None:
 
 def test_https_to_something_that_does_not_speak_it_is_told() -> None:
     with receiver(answers_then(b"", b"", every=0.01)) as running:
-        plain = delivery(timeout=IMPATIENT)(event_for(running.url.replace("http:", "https:")), a_tenant())
+        plain = attempts(timeout=IMPATIENT)(event_for(running.url.replace("http:", "https:")), a_tenant())
 
     assert plain.attempt.outcome == "tls_timeout"
 
 
 def test_a_tls_handshake_that_hangs_ends_with_the_timeout() -> None:
     with receiver(hang) as running:
-        result = delivery(timeout=IMPATIENT)(event_for(running.url.replace("http:", "https:")), a_tenant())
+        result = attempts(timeout=IMPATIENT)(event_for(running.url.replace("http:", "https:")), a_tenant())
 
     assert result.attempt.outcome == "tls_timeout"
 
@@ -353,7 +352,7 @@ def test_a_name_that_does_not_resolve_may_resolve_later() -> None:
     def nothing(host: str, port: int) -> Sequence[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    result = delivery(resolver=nothing)(event_for("https://gone.example/"), a_tenant())
+    result = attempts(resolver=nothing)(event_for("https://gone.example/"), a_tenant())
 
     assert result.attempt.outcome == "dns_not_found"
     assert not result.permanent
@@ -366,14 +365,14 @@ def test_a_lookup_that_hangs_ends_with_the_timeout() -> None:
         over.wait(NO_HURRY)
         return []
 
-    result = delivery(timeout=IMPATIENT, resolver=slow)(event_for("https://slow.example/"), a_tenant())
+    result = attempts(timeout=IMPATIENT, resolver=slow)(event_for("https://slow.example/"), a_tenant())
     over.set()
 
     assert result.attempt.outcome == "dns_timeout"
 
 
 def test_a_name_without_addresses_is_a_failed_attempt() -> None:
-    result = delivery(resolver=lambda _host, _port: [])(event_for("https://empty.example/"), a_tenant())
+    result = attempts(resolver=lambda _host, _port: [])(event_for("https://empty.example/"), a_tenant())
 
     assert result.attempt.outcome == "dns_not_found"
 
@@ -389,7 +388,7 @@ def test_a_target_url_that_is_not_allowed_is_permanent_and_nothing_is_looked_up(
         looked_up.append(host)
         return ["1.1.1.1"]
 
-    result = delivery(allow_private=False, resolver=resolver)(event_for(url), a_tenant())
+    result = attempts(allow_private=False, resolver=resolver)(event_for(url), a_tenant())
 
     assert result.attempt.outcome == "target_not_allowed"
     assert result.permanent
@@ -398,7 +397,7 @@ def test_a_target_url_that_is_not_allowed_is_permanent_and_nothing_is_looked_up(
 
 def test_a_public_name_with_a_private_address_is_never_connected_to() -> None:
     with receiver(answers(response())) as inside:
-        result = delivery(allow_private=False, resolver=lambda _host, _port: ["127.0.0.1"])(
+        result = attempts(allow_private=False, resolver=lambda _host, _port: ["127.0.0.1"])(
             event_for("https://rebound.example/"), a_tenant()
         )
 
@@ -409,7 +408,7 @@ def test_a_public_name_with_a_private_address_is_never_connected_to() -> None:
 
 def test_the_connection_goes_to_the_vetted_address_with_the_original_host_name() -> None:
     with receiver(answers(response())) as running:
-        result = delivery(resolver=lambda _host, _port: ["127.0.0.1"])(
+        result = attempts(resolver=lambda _host, _port: ["127.0.0.1"])(
             event_for(f"http://shop.example:{running.port}/hooks"), a_tenant()
         )
 
@@ -419,7 +418,7 @@ def test_the_connection_goes_to_the_vetted_address_with_the_original_host_name()
 
 def test_the_next_address_is_tried_when_one_refuses() -> None:
     with receiver(answers(response())) as running:
-        result = delivery(resolver=lambda _host, _port: ["127.0.0.2", "127.0.0.1"])(
+        result = attempts(resolver=lambda _host, _port: ["127.0.0.2", "127.0.0.1"])(
             event_for(f"http://shop.example:{running.port}/hooks"), a_tenant()
         )
 
@@ -427,14 +426,14 @@ def test_the_next_address_is_tried_when_one_refuses() -> None:
 
 
 def test_a_tenant_that_is_not_found_is_an_ordinary_failed_attempt() -> None:
-    result = delivery()(an_event(), None)
+    result = attempts()(a_delivery(), None)
 
     assert result.attempt.outcome == "tenant_not_found"
     assert not result.permanent
 
 
 def test_an_event_whose_payload_is_gone_fails_for_good() -> None:
-    result = delivery()(replace(an_event(), body=None), a_tenant())
+    result = attempts()(without_body(a_delivery()), a_tenant())
 
     assert result.attempt.outcome == "payload_missing"
     assert result.permanent
@@ -442,14 +441,14 @@ def test_an_event_whose_payload_is_gone_fails_for_good() -> None:
 
 @pytest.mark.parametrize("secret", ["whsec_not base64!", "whsec_!!!!", "whsec_é", "whsec_abc"])
 def test_a_secret_that_cannot_be_decoded_fails_its_own_event_only(secret: str) -> None:
-    result = delivery()(an_event(), a_tenant(webhook_secret=secret))
+    result = attempts()(a_delivery(), a_tenant(webhook_secret=secret))
 
     assert result.attempt.outcome == "webhook_secret_malformed"
 
 
 def test_non_ascii_data_arrives_as_utf_8() -> None:
     with receiver(answers(response())) as running:
-        delivery()(an_event(target_url=running.url, data={"name": "Zoë ✓"}), a_tenant())
+        attempts()(a_delivery(target_url=running.url, data={"name": "Zoë ✓"}), a_tenant())
 
     body = running.requests[0].partition(b"\r\n\r\n")[2]
     assert "Zoë ✓".encode() in body

@@ -6,38 +6,37 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.model.delivery import MAX_ATTEMPT_HISTORY, Status
-from handlers.model.event import Event, EventKey
-from handlers.store.events import INLINE_PAYLOAD_BYTES, EventStore, shard_of
-from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws, FailingClient
-from tests.handlers.factories import NOON, TARGET_URL, an_attempt, an_event, incompressible
-
-RETENTION = timedelta(days=30)
-
-
-def stored(aws: Aws, **changes) -> Event:
-    event = an_event(**changes)
-    aws.events.put(event, shards=SHARDS, retention=RETENTION)
-    return event
+from handlers.model.delivery import MAX_ATTEMPT_HISTORY, Delivery, Status
+from handlers.model.event import EventKey
+from handlers.store.deliveries import DeliveryStore
+from handlers.store.events import INLINE_PAYLOAD_BYTES, shard_of
+from tests.handlers.conftest import EVENTS_TABLE, RETENTION, SHARDS, Aws, FailingClient, events_table
+from tests.handlers.factories import NOON, TARGET_URL, a_delivery, an_attempt, incompressible, without_body
 
 
-def read_one(aws: Aws, event: Event) -> Event:
-    return aws.events.read([event.key]).events[event.key]
+def stored(aws: Aws, **changes) -> Delivery:
+    delivery = a_delivery(**changes)
+    aws.events.put(delivery)
+    return delivery
+
+
+def read_one(aws: Aws, delivery: Delivery) -> Delivery:
+    return aws.deliveries.read([delivery.key]).deliveries[delivery.key]
 
 
 def test_an_event_is_stored_with_the_attributes_of_the_contract(aws: Aws) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
 
-    item = aws.item(event)
+    item = aws.item(delivery)
     assert item.pop("payload")
     assert item.pop("payloadEncoding") in {"deflate", "identity"}
     assert item == {
         "tenantId": "acme",
-        "eventId": event.key.event_id,
+        "eventId": delivery.key.event_id,
         "type": "order.created",
         "status": "PENDING",
         "attempts": 0,
-        "shard": shard_of(event.key.event_id, SHARDS),
+        "shard": shard_of(delivery.key.event_id, SHARDS),
         "createdAt": "2026-11-23T12:00:00.000Z",
         "expiresAt": int((NOON + RETENTION).timestamp()),
         "targetUrl": TARGET_URL,
@@ -45,7 +44,7 @@ def test_an_event_is_stored_with_the_attributes_of_the_contract(aws: Aws) -> Non
 
 
 def test_event_ids_sort_by_time_and_are_lower_case() -> None:
-    earlier, later = an_event(), an_event(now=NOON + timedelta(milliseconds=1))
+    earlier, later = a_delivery(), a_delivery(now=NOON + timedelta(milliseconds=1))
 
     assert earlier.key.event_id < later.key.event_id
     assert earlier.key.event_id.startswith("evt_")
@@ -54,23 +53,23 @@ def test_event_ids_sort_by_time_and_are_lower_case() -> None:
 
 @pytest.mark.parametrize("size", [1, 500, 5_000, 120_000])
 def test_what_was_stored_is_read_back_to_the_byte(aws: Aws, size: int) -> None:
-    event = stored(aws, data={"blob": incompressible(size)})
+    delivery = stored(aws, data={"blob": incompressible(size)})
 
-    assert read_one(aws, event) == event
+    assert read_one(aws, delivery) == delivery
 
 
 def test_a_large_payload_lies_beside_the_item_that_is_updated(aws: Aws) -> None:
-    event = stored(aws, data={"blob": incompressible(INLINE_PAYLOAD_BYTES * 2)})
+    delivery = stored(aws, data={"blob": incompressible(INLINE_PAYLOAD_BYTES * 2)})
 
-    assert "payload" not in aws.item(event)
+    assert "payload" not in aws.item(delivery)
     assert len(aws.items()) == 2
     assert all("expiresAt" in item for item in aws.items())
 
 
 def test_a_large_payload_that_compresses_well_stays_in_the_item(aws: Aws) -> None:
-    event = stored(aws, data={"blob": "ab" * 50_000})
+    delivery = stored(aws, data={"blob": "ab" * 50_000})
 
-    assert len(bytes(aws.item(event)["payload"])) < INLINE_PAYLOAD_BYTES
+    assert len(bytes(aws.item(delivery)["payload"])) < INLINE_PAYLOAD_BYTES
     assert len(aws.items()) == 1
 
 
@@ -79,37 +78,35 @@ def test_the_payload_is_there_before_the_event_is(aws: Aws) -> None:
     client = FailingClient(aws.dynamodb, put_item=refused)
 
     with pytest.raises(ClientError):
-        EventStore(client, EVENTS_TABLE).put(
-            an_event(data={"blob": incompressible(9000)}), shards=SHARDS, retention=RETENTION
-        )
+        replace(aws.events, table=events_table(client)).put(a_delivery(data={"blob": incompressible(9000)}))
 
     assert client.calls == ["put_item"]
     assert aws.items() == []
 
 
 def test_a_put_that_the_sdk_tries_again_after_it_succeeded_is_no_error(aws: Aws) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
 
-    aws.events.put(event, shards=SHARDS, retention=RETENTION)
+    aws.events.put(delivery)
 
     assert len(aws.items()) == 1
 
 
 def test_a_put_never_overwrites_what_has_become_of_an_event(aws: Aws) -> None:
-    event = stored(aws)
-    aws.attempted(event, "http_200")
+    delivery = stored(aws)
+    aws.attempted(delivery, "http_200")
 
-    aws.events.put(event, shards=SHARDS, retention=RETENTION)
+    aws.events.put(delivery)
 
-    assert aws.item(event)["status"] == "DELIVERED"
+    assert aws.item(delivery)["status"] == "DELIVERED"
 
 
 def test_an_event_is_read_without_its_body_wherever_that_lies(aws: Aws) -> None:
     small, large = stored(aws), stored(aws, data={"blob": incompressible(9000)})
 
-    found = aws.events.read([small.key, large.key], bodies=False).events
+    found = aws.deliveries.read([small.key, large.key], bodies=False).deliveries
 
-    assert found == {event.key: replace(event, body=None) for event in (small, large)}
+    assert found == {delivery.key: without_body(delivery) for delivery in (small, large)}
 
 
 @pytest.mark.parametrize("bodies", [True, False])
@@ -121,32 +118,32 @@ def test_the_item_beside_an_event_is_no_event(aws: Aws, bodies: bool) -> None:
         if item["eventId"]["S"] != large.key.event_id
     ]
 
-    found = aws.events.read([*beside, large.key], bodies=bodies)
+    found = aws.deliveries.read([*beside, large.key], bodies=bodies)
 
     assert len(beside) == 1
-    assert set(found.events) == {large.key}
+    assert set(found.deliveries) == {large.key}
     assert found.unread == set()
 
 
 def test_an_event_without_its_body_cannot_be_stored(aws: Aws) -> None:
     with pytest.raises(ValueError, match="no body"):
-        aws.events.put(replace(stored(aws), body=None), shards=SHARDS, retention=RETENTION)
+        aws.events.put(without_body(stored(aws)))
 
 
 def test_reading_many_finds_those_that_are_there(aws: Aws) -> None:
     here, gone = stored(aws), EventKey(tenant_id="acme", event_id="evt_gone")
 
-    found = aws.events.read([here.key, gone, here.key])
+    found = aws.deliveries.read([here.key, gone, here.key])
 
-    assert set(found.events) == {here.key}
+    assert set(found.deliveries) == {here.key}
     assert found.unread == frozenset()
 
 
 def test_an_expired_event_counts_as_gone_before_dynamodb_removes_it(aws: Aws) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
     aws.clock.advance(days=30, seconds=1)
 
-    assert aws.events.read([event.key]).events == {}
+    assert aws.deliveries.read([delivery.key]).deliveries == {}
 
 
 class Throttled:
@@ -168,32 +165,33 @@ class Throttled:
 def test_keys_that_dynamodb_left_out_are_asked_for_again_with_growing_pauses(aws: Aws) -> None:
     events = [stored(aws) for _ in range(4)]
     pauses: list[float] = []
-    store = EventStore(Throttled(aws.dynamodb, 3), EVENTS_TABLE, clock=aws.clock, pause=pauses.append)
+    table = events_table(Throttled(aws.dynamodb, 3), pauses.append)
+    store = DeliveryStore(table=table, clock=aws.clock)
 
-    found = store.read([event.key for event in events])
+    found = store.read([delivery.key for delivery in events])
 
-    assert len(found.events) == 4
+    assert len(found.deliveries) == 4
     assert pauses == sorted(pauses)
     assert len(pauses) == 3
 
 
 def test_keys_that_stay_unread_are_told_apart_from_events_that_are_gone(aws: Aws) -> None:
     events = [stored(aws) for _ in range(8)]
-    store = EventStore(Throttled(aws.dynamodb, 99), EVENTS_TABLE, clock=aws.clock, pause=lambda _: None)
+    store = DeliveryStore(table=events_table(Throttled(aws.dynamodb, 99)), clock=aws.clock)
 
-    found = store.read([event.key for event in events])
+    found = store.read([delivery.key for delivery in events])
 
-    assert len(found.events) + len(found.unread) == 8
+    assert len(found.deliveries) + len(found.unread) == 8
     assert found.unread
 
 
 def test_a_delivered_event_leaves_the_status_index_with_its_attempt_recorded(aws: Aws) -> None:
-    event = stored(aws)
-    aws.attempted(event, "timeout", 1)
+    delivery = stored(aws)
+    aws.attempted(delivery, "timeout", 1)
 
-    assert aws.attempted(event, "http_200", 2, answer="ok")
+    assert aws.attempted(delivery, "http_200", 2, answer="ok")
 
-    item = aws.item(event)
+    item = aws.item(delivery)
     assert item["status"] == "DELIVERED"
     assert item["attempts"] == 2
     assert item["deliveredAt"] == item["lastAttemptAt"] == "2026-11-23T12:00:00.000Z"
@@ -206,158 +204,160 @@ def test_a_delivered_event_leaves_the_status_index_with_its_attempt_recorded(aws
 
 
 def test_a_failed_attempt_leaves_the_event_pending_with_its_error(aws: Aws) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
 
-    assert aws.attempted(event, "http_503")
+    assert aws.attempted(delivery, "http_503")
 
-    item = aws.item(event)
+    item = aws.item(delivery)
     assert "heldUntil" not in item
     assert (item["status"], item["attempts"], item["lastError"]) == ("PENDING", 1, "http_503")
 
 
 def test_a_failed_event_is_found_in_its_shard(aws: Aws) -> None:
     events = [stored(aws) for _ in range(6)]
-    for event in events[:4]:
-        assert aws.failed(event)
+    for delivery in events[:4]:
+        assert aws.failed(delivery)
 
-    failed = dict(aws.events.in_status(Status.FAILED, shards=SHARDS))
+    failed = dict(aws.index.in_status(Status.FAILED))
 
-    assert failed == {event.key: NOON for event in events[:4]}
+    assert failed == {delivery.key: NOON for delivery in events[:4]}
 
 
 def test_no_outcome_is_written_over_an_event_that_is_delivered(aws: Aws) -> None:
-    event = stored(aws)
-    aws.attempted(event, "http_200")
-    before = aws.item(event)
+    delivery = stored(aws)
+    aws.attempted(delivery, "http_200")
+    before = aws.item(delivery)
 
-    assert aws.events.mark_delivered(event, an_attempt("http_200")) is False
-    assert aws.events.mark_retry(event, an_attempt("timeout"), 1) is False
-    assert aws.events.mark_failed(event, an_attempt("timeout"), 1) is False
+    assert aws.deliveries.mark_delivered(delivery, an_attempt("http_200")) is False
+    assert aws.deliveries.mark_retry(delivery, an_attempt("timeout"), 1) is False
+    assert aws.deliveries.mark_failed(delivery, an_attempt("timeout"), 1) is False
 
-    assert aws.item(event) == before
+    assert aws.item(delivery) == before
 
 
 def test_a_failure_is_only_recorded_under_the_claim_that_it_came_of(aws: Aws) -> None:
-    event = stored(aws)
-    aws.events.claim(event, number=1, hold_seconds=60)
-    aws.events.reset(event.key, from_statuses=[Status.PENDING], target_url=TARGET_URL)
-    before = aws.item(event)
+    delivery = stored(aws)
+    aws.deliveries.claim(delivery, number=1, hold_seconds=60)
+    aws.deliveries.reset(delivery.key, from_statuses=[Status.PENDING], target_url=TARGET_URL)
+    before = aws.item(delivery)
 
-    assert aws.events.mark_retry(event, an_attempt("timeout"), 1) is False
-    assert aws.events.mark_failed(event, an_attempt("timeout"), 1) is False
+    assert aws.deliveries.mark_retry(delivery, an_attempt("timeout"), 1) is False
+    assert aws.deliveries.mark_failed(delivery, an_attempt("timeout"), 1) is False
 
-    assert aws.item(event) == before
+    assert aws.item(delivery) == before
 
 
 def test_a_success_that_is_recorded_late_counts_even_after_another_worker_gave_up(aws: Aws) -> None:
-    event = stored(aws)
-    aws.failed(event)
+    delivery = stored(aws)
+    aws.failed(delivery)
 
-    assert aws.events.mark_delivered(event, an_attempt("http_200"))
+    assert aws.deliveries.mark_delivered(delivery, an_attempt("http_200"))
 
-    assert aws.item(event)["status"] == "DELIVERED"
+    assert aws.item(delivery)["status"] == "DELIVERED"
 
 
 def test_an_outcome_does_not_bring_an_expired_event_back(aws: Aws) -> None:
-    assert aws.events.mark_delivered(an_event(), an_attempt("http_200")) is False
+    assert aws.deliveries.mark_delivered(a_delivery(), an_attempt("http_200")) is False
 
     assert aws.items() == []
 
 
 def test_a_reset_event_starts_over_for_the_new_target(aws: Aws) -> None:
-    event = stored(aws)
-    aws.failed(event)
+    delivery = stored(aws)
+    aws.failed(delivery)
 
-    assert aws.events.reset(event.key, from_statuses=[Status.FAILED], target_url="https://new.example/")
+    assert aws.deliveries.reset(
+        delivery.key, from_statuses=[Status.FAILED], target_url="https://new.example/"
+    )
 
-    item = aws.item(event)
+    item = aws.item(delivery)
     assert (item["status"], item["attempts"], item["targetUrl"]) == ("PENDING", 0, "https://new.example/")
-    assert item["shard"] == shard_of(event.key.event_id, SHARDS)
+    assert item["shard"] == shard_of(delivery.key.event_id, SHARDS)
     assert item["queuedAt"] == "2026-11-23T12:00:00.000Z"
 
 
 HOLD = 60
 
 
-def claimed(aws: Aws, event: Event, number: int = 1) -> bool:
-    return aws.events.claim(event, number=number, hold_seconds=HOLD)
+def claimed(aws: Aws, delivery: Delivery, number: int = 1) -> bool:
+    return aws.deliveries.claim(delivery, number=number, hold_seconds=HOLD)
 
 
 def test_a_claim_counts_the_attempt_before_it_is_made(aws: Aws) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
 
-    assert claimed(aws, event)
+    assert claimed(aws, delivery)
 
-    item = aws.item(event)
+    item = aws.item(delivery)
     assert (item["status"], item["attempts"]) == ("PENDING", 1)
     assert item["lastAttemptAt"] == "2026-11-23T12:00:00.000Z"
     assert item["heldUntil"] == NOON.timestamp() + HOLD
 
 
 def test_an_event_is_held_by_one_worker_at_a_time(aws: Aws) -> None:
-    event = stored(aws)
-    assert claimed(aws, event)
+    delivery = stored(aws)
+    assert claimed(aws, delivery)
 
     for seconds in (0, HOLD - 1):
         aws.clock.now = NOON + timedelta(seconds=seconds)
-        assert not claimed(aws, event)
-        assert not claimed(aws, read_one(aws, event), 2)
+        assert not claimed(aws, delivery)
+        assert not claimed(aws, read_one(aws, delivery), 2)
 
 
 def test_whoever_holds_an_event_for_too_long_has_died(aws: Aws) -> None:
-    event = stored(aws)
-    claimed(aws, event)
+    delivery = stored(aws)
+    claimed(aws, delivery)
     aws.clock.advance(seconds=HOLD, milliseconds=1)
 
-    assert not claimed(aws, event)  # as it was read before the first claim
-    assert claimed(aws, read_one(aws, event), 2)
+    assert not claimed(aws, delivery)  # as it was read before the first claim
+    assert claimed(aws, read_one(aws, delivery), 2)
 
 
 def test_a_hold_from_before_the_clock_was_put_back_holds_nobody_off(aws: Aws) -> None:
-    event = stored(aws)
-    claimed(aws, event)
+    delivery = stored(aws)
+    claimed(aws, delivery)
     aws.clock.advance(hours=-1)
 
-    assert claimed(aws, read_one(aws, event), 2)
+    assert claimed(aws, read_one(aws, delivery), 2)
 
 
 def test_clocks_that_differ_by_less_than_a_hold_change_nothing(aws: Aws) -> None:
-    event = stored(aws)
-    claimed(aws, event)
+    delivery = stored(aws)
+    claimed(aws, delivery)
     aws.clock.advance(seconds=-HOLD)
 
-    assert not claimed(aws, read_one(aws, event), 2)
+    assert not claimed(aws, read_one(aws, delivery), 2)
 
 
 def test_an_event_that_is_held_can_be_reset_and_stays_held(aws: Aws) -> None:
-    event = stored(aws)
-    claimed(aws, event)
+    delivery = stored(aws)
+    claimed(aws, delivery)
 
-    assert aws.events.reset(event.key, from_statuses=[Status.PENDING], target_url=TARGET_URL)
+    assert aws.deliveries.reset(delivery.key, from_statuses=[Status.PENDING], target_url=TARGET_URL)
 
-    assert not claimed(aws, read_one(aws, event))
+    assert not claimed(aws, read_one(aws, delivery))
 
 
 @pytest.mark.parametrize("outcome", ["http_200", "timeout"])
 def test_an_event_that_is_not_pending_cannot_be_claimed_or_given_up(aws: Aws, outcome: str) -> None:
-    event = stored(aws)
-    aws.attempted(event, "http_200") if outcome == "http_200" else aws.failed(event)
-    seen = read_one(aws, event)
+    delivery = stored(aws)
+    aws.attempted(delivery, "http_200") if outcome == "http_200" else aws.failed(delivery)
+    seen = read_one(aws, delivery)
 
     assert not claimed(aws, seen, 7)
-    assert not aws.events.give_up(seen, "attempts_used_up", hold_seconds=HOLD)
+    assert not aws.deliveries.give_up(seen, "attempts_used_up", hold_seconds=HOLD)
 
 
 def test_an_event_is_given_up_only_when_nobody_holds_it(aws: Aws) -> None:
-    event = stored(aws)
-    claimed(aws, event, 6)
-    seen = read_one(aws, event)
+    delivery = stored(aws)
+    claimed(aws, delivery, 6)
+    seen = read_one(aws, delivery)
 
-    assert not aws.events.give_up(seen, "attempts_used_up", hold_seconds=HOLD)
+    assert not aws.deliveries.give_up(seen, "attempts_used_up", hold_seconds=HOLD)
     aws.clock.advance(seconds=HOLD + 1)
-    assert aws.events.give_up(seen, "attempts_used_up", hold_seconds=HOLD)
+    assert aws.deliveries.give_up(seen, "attempts_used_up", hold_seconds=HOLD)
 
-    item = aws.item(event)
+    item = aws.item(delivery)
     assert (item["status"], item["lastError"], item["attempts"]) == ("FAILED", "attempts_used_up", 6)
     assert "heldUntil" not in item
 
@@ -368,69 +368,67 @@ def test_silent_are_those_that_nothing_happened_to(aws: Aws) -> None:
     late = aws.clock.now
     aws.attempted(tried, "timeout", at=late)
     aws.failed(requeued)
-    aws.events.reset(requeued.key, from_statuses=[Status.FAILED], target_url=TARGET_URL)
+    aws.deliveries.reset(requeued.key, from_statuses=[Status.FAILED], target_url=TARGET_URL)
     aws.failed(given_up)
     aws.attempted(delivered, "http_200")
-    keys = [event.key for event in (untouched, tried, requeued, given_up, delivered)]
+    keys = [delivery.key for delivery in (untouched, tried, requeued, given_up, delivered)]
 
-    assert aws.events.silent(keys, since=NOON) == set()
-    assert aws.events.silent(keys, since=late) == {untouched.key}
-    assert aws.events.silent(keys, since=late + timedelta(seconds=1)) == {
+    assert aws.stalled.untouched(keys, since=NOON) == set()
+    assert aws.stalled.untouched(keys, since=late) == {untouched.key}
+    assert aws.stalled.untouched(keys, since=late + timedelta(seconds=1)) == {
         untouched.key,
         tried.key,
         requeued.key,
     }
     aws.clock.advance(days=30)
-    assert aws.events.silent(keys, since=aws.clock.now) == set()
+    assert aws.stalled.untouched(keys, since=aws.clock.now) == set()
 
 
 def test_an_event_is_marked_as_queued_again_once(aws: Aws) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
     aws.clock.advance(hours=2)
     since = aws.clock.now
 
-    assert aws.events.mark_queued_again(event.key, silent_since=since)
-    assert not aws.events.mark_queued_again(event.key, silent_since=since)
+    assert aws.stalled.mark_queued_again(delivery.key, untouched_since=since)
+    assert not aws.stalled.mark_queued_again(delivery.key, untouched_since=since)
 
-    assert aws.item(event)["queuedAt"] == "2026-11-23T14:00:00.000Z"
+    assert aws.item(delivery)["queuedAt"] == "2026-11-23T14:00:00.000Z"
 
 
 def test_an_event_that_was_attempted_meanwhile_is_not_marked(aws: Aws) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
     aws.clock.advance(hours=2)
     since = aws.clock.now
-    claimed(aws, event)
+    claimed(aws, delivery)
 
-    assert not aws.events.mark_queued_again(event.key, silent_since=since)
+    assert not aws.stalled.mark_queued_again(delivery.key, untouched_since=since)
 
 
 def test_the_index_can_be_asked_for_what_is_old(aws: Aws) -> None:
     old = [stored(aws) for _ in range(6)]
     stored(aws, now=NOON + timedelta(hours=1))
 
-    found = aws.events.in_status(
-        Status.PENDING, shards=SHARDS, created_before=NOON + timedelta(milliseconds=1)
-    )
+    found = aws.index.in_status(Status.PENDING, created_before=NOON + timedelta(milliseconds=1))
 
-    assert dict(found) == {event.key: NOON for event in old}
+    assert dict(found) == {delivery.key: NOON for delivery in old}
 
 
 def test_a_delivered_event_is_never_reset(aws: Aws) -> None:
-    event = stored(aws)
-    aws.attempted(event, "http_200")
+    delivery = stored(aws)
+    aws.attempted(delivery, "http_200")
 
     statuses = [Status.FAILED, Status.PENDING]
 
-    assert aws.events.reset(event.key, from_statuses=statuses, target_url=TARGET_URL) is False
-    assert aws.item(event)["status"] == "DELIVERED"
+    assert aws.deliveries.reset(delivery.key, from_statuses=statuses, target_url=TARGET_URL) is False
+    assert aws.item(delivery)["status"] == "DELIVERED"
 
 
 def test_the_attempt_history_is_bounded(aws: Aws) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
     for number in range(1, MAX_ATTEMPT_HISTORY + 4):
-        aws.attempted(event, f"http_{500 + number}", number)
+        aws.attempted(delivery, f"http_{500 + number}", number)
 
-    history = aws.item(event)["attemptHistory"]
+    history = aws.item(delivery)["attemptHistory"]
 
     assert len(history) == MAX_ATTEMPT_HISTORY
     assert history[-1]["outcome"] == f"http_{500 + MAX_ATTEMPT_HISTORY + 3}"
@@ -438,18 +436,18 @@ def test_the_attempt_history_is_bounded(aws: Aws) -> None:
 
 def test_other_errors_of_dynamodb_are_passed_on(aws: Aws) -> None:
     refused = ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "operation")
-    store = EventStore(FailingClient(aws.dynamodb, put_item=refused, update_item=refused), EVENTS_TABLE)
-    event = an_event()
+    table = events_table(FailingClient(aws.dynamodb, put_item=refused, update_item=refused))
+    delivery = a_delivery()
 
     with pytest.raises(ClientError):
-        store.put(event, shards=SHARDS, retention=RETENTION)
+        replace(aws.events, table=table).put(delivery)
     with pytest.raises(ClientError):
-        store.mark_delivered(event, an_attempt("http_200"))
+        replace(aws.deliveries, table=table).mark_delivered(delivery, an_attempt("http_200"))
 
 
 def test_shards_spread_evenly() -> None:
     counts = [0] * 8
     for _ in range(4000):
-        counts[shard_of(an_event().key.event_id, 8)] += 1
+        counts[shard_of(a_delivery().key.event_id, 8)] += 1
 
     assert min(counts) > 350

@@ -203,9 +203,11 @@ def test_whichever_write_the_first_request_died_at_the_repeated_one_is_accepted_
     assert answer["statusCode"] == 202
     assert events(aws) == [accepted["id"]]
     assert set(queued(aws)) == {accepted["id"]}
-    (event,) = aws.events.read([EventKey(tenant_id="acme", event_id=accepted["id"])]).events.values()
-    assert event.body is not None
-    assert json.loads(event.body)["id"] == accepted["id"]
+    (delivery,) = aws.deliveries.read(
+        [EventKey(tenant_id="acme", event_id=accepted["id"])]
+    ).deliveries.values()
+    assert delivery.event.body is not None
+    assert json.loads(delivery.event.body)["id"] == accepted["id"]
 
 
 def test_a_first_request_that_died_before_it_sent_is_sent_by_the_repeated_one(aws: Aws, api_key: str) -> None:

@@ -9,15 +9,24 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from handlers import ingest
-from handlers.intake.acceptance import Intake
+from handlers.intake.acceptance import Acceptance
 from handlers.intake.authentication import Authenticator
-from handlers.intake.idempotency import IdempotencyStore
 from handlers.model.event import EventKey
 from handlers.model.tenant import new_api_key
 from handlers.store.events import EventStore
+from handlers.store.idempotency import IdempotencyStore
 from handlers.store.queue import Queue
 from handlers.store.tenants import TenantStore
-from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
+from tests.handlers.conftest import (
+    EVENTS_TABLE,
+    RETENTION,
+    SHARDS,
+    TENANT_TABLE,
+    Aws,
+    FailingClient,
+    events_table,
+    tenant_table,
+)
 from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_body, a_request
 
 
@@ -25,15 +34,15 @@ def a_service(
     aws: Aws, *, dynamodb: Any = None, sqs: Any = None, pause: Callable[[float], None] = lambda _: None
 ) -> ingest.Service:
     dynamodb, sqs = dynamodb or aws.dynamodb, sqs or aws.sqs
+    table = events_table(dynamodb)
     return ingest.Service(
-        authenticator=Authenticator(TenantStore(dynamodb, TENANT_TABLE), aws.clock.seconds),
-        intake=Intake(
-            events=EventStore(dynamodb, EVENTS_TABLE),
-            idempotency=IdempotencyStore(dynamodb, EVENTS_TABLE, lifetime=timedelta(hours=24), pause=pause),
+        authenticator=Authenticator(TenantStore(tenant_table(dynamodb)), aws.clock.seconds),
+        acceptance=Acceptance(
+            events=EventStore(table=table, shards=SHARDS, retention=RETENTION),
+            idempotency=IdempotencyStore(table=table, lifetime=timedelta(hours=24)),
             queue=Queue(sqs, aws.queue_url),
             clock=aws.clock,
-            shards=SHARDS,
-            retention=timedelta(days=30),
+            pause=pause,
         ),
     )
 
@@ -271,9 +280,9 @@ def test_an_answer_stays_small_however_many_fields_are_wrong(aws: Aws, api_key: 
 def test_whatever_json_can_say_arrives_as_it_was_said(aws: Aws, api_key: str, data: dict[str, Any]) -> None:
     post(aws, a_request(a_body(data=data), api_key=api_key))
 
-    (event,) = aws.events.read([_only_key(aws)]).events.values()
-    assert event.body is not None
-    assert json.loads(event.body)["data"] == data
+    (delivery,) = aws.deliveries.read([_only_key(aws)]).deliveries.values()
+    assert delivery.event.body is not None
+    assert json.loads(delivery.event.body)["data"] == data
 
 
 def test_a_body_that_comes_as_base64_is_the_same_event(aws: Aws, api_key: str) -> None:

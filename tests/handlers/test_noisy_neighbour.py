@@ -5,27 +5,28 @@ import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from handlers.delivery.attempt import Result
-from handlers.delivery.batch import Dispatcher
+from handlers.delivery.attempt import AttemptResult
+from handlers.delivery.batch import BatchSettler
 from handlers.delivery.retry import RetrySchedule
-from handlers.intake.acceptance import Intake
+from handlers.intake.acceptance import Acceptance
 from handlers.intake.submission import Submission
 from handlers.model.attempt import Attempt
-from handlers.model.event import Event
+from handlers.model.delivery import Delivery
 from handlers.model.tenant import ApiKeyHolder, KeyState, Tenant
 from handlers.recovery.reconciler import Reconciler
 from handlers.recovery.requeue import Requeuer
 from handlers.recovery.requeue_request import RequeueRequest
-from handlers.store.events import EventStore
+from handlers.store.deliveries import DeliveryStore
 from handlers.store.queue import Queue
 from handlers.worker import MAX_BATCH_SIZE
-from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws
-from tests.handlers.factories import NOON, TARGET_URL, a_message, an_attempt, an_event
+from tests.handlers.conftest import Aws
+from tests.handlers.factories import NOON, TARGET_URL, a_delivery, a_message, an_attempt
 
 NEVER = float("inf")
 PATIENCE_SECONDS = 20
@@ -45,9 +46,9 @@ class HangingFor:
         self.most_at_once = 0
         self.ended: list[str] = []
 
-    def __call__(self, event: Event, tenant: Tenant | None) -> Result:
-        if event.key.tenant_id != self._tenant_id:
-            return Result(attempt=an_attempt("http_200"))
+    def __call__(self, delivery: Delivery, tenant: Tenant | None) -> AttemptResult:
+        if delivery.key.tenant_id != self._tenant_id:
+            return AttemptResult(attempt=an_attempt("http_200"))
         with self._changed:
             self.hanging += 1
             self.most_at_once = max(self.most_at_once, self.hanging)
@@ -55,9 +56,9 @@ class HangingFor:
         assert self._let_go.acquire(timeout=HANG_SECONDS)
         with self._changed:
             self.hanging -= 1
-            self.ended.append(event.key.event_id)
+            self.ended.append(delivery.key.event_id)
             self._changed.notify_all()
-        return Result(attempt=an_attempt("timeout"))
+        return AttemptResult(attempt=an_attempt("timeout"))
 
     def let_go(self, attempts: int) -> None:
         self._let_go.release(attempts)
@@ -70,15 +71,14 @@ class HangingFor:
             )
 
 
-class TellingEvents(EventStore):
-    """Tells when a delivery is recorded."""
+@dataclass(frozen=True, kw_only=True)
+class TellingDeliveries(DeliveryStore):
+    """Tells when a success is recorded."""
 
-    def __init__(self, aws: Aws) -> None:
-        super().__init__(aws.dynamodb, EVENTS_TABLE, clock=aws.clock)
-        self.delivered = threading.Event()
+    delivered: threading.Event = field(default_factory=threading.Event)
 
-    def mark_delivered(self, event: Event, attempt: Attempt) -> bool:
-        recorded = super().mark_delivered(event, attempt)
+    def mark_delivered(self, delivery: Delivery, attempt: Attempt) -> bool:
+        recorded = super().mark_delivered(delivery, attempt)
         self.delivered.set()
         return recorded
 
@@ -109,36 +109,40 @@ class SentMessages:
         return {}
 
 
-def dispatcher(
-    aws: Aws, receivers: HangingFor, *, events: EventStore | None = None, concurrency: int = MAX_BATCH_SIZE
-) -> Dispatcher:
-    return Dispatcher(
-        events=events or aws.events,
-        tenants=aws.tenants,
+def settler(
+    aws: Aws,
+    receivers: HangingFor,
+    *,
+    deliveries: DeliveryStore | None = None,
+    concurrency: int = MAX_BATCH_SIZE,
+) -> BatchSettler:
+    return BatchSettler(
+        deliveries=deliveries or aws.deliveries,
+        tenants=aws.tenant_store,
         queue=Forgetful(),
-        deliver=receivers,
+        make_attempt=receivers,
         schedule=RetrySchedule(delays_seconds=(60, 120, 240, 480, 960), jitter=lambda: 0.0),
         threads=ThreadPoolExecutor(concurrency),
         hold_seconds=60,
     )
 
 
-def stored(aws: Aws, tenant_id: str, count: int = 1) -> list[Event]:
+def stored(aws: Aws, tenant_id: str, count: int = 1) -> list[Delivery]:
     if aws.tenants.show(tenant_id) is None:
         aws.tenants.create(tenant_id=tenant_id, target_url=TARGET_URL, now=NOON)
-    events = [an_event(tenant_id=tenant_id) for _ in range(count)]
-    for event in events:
-        aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
+    events = [a_delivery(tenant_id=tenant_id) for _ in range(count)]
+    for delivery in events:
+        aws.events.put(delivery)
     return events
 
 
 @contextmanager
 def settling(
-    dispatcher: Dispatcher, batch: list[Event], receivers: HangingFor
+    settler: BatchSettler, batch: list[Delivery], receivers: HangingFor
 ) -> Generator[Callable[[], Any]]:
     """While a batch is being settled; gives what lets all attempts go and returns the undone messages."""
     with ThreadPoolExecutor(1) as pool:
-        undone = pool.submit(dispatcher.settle, [a_message(event) for event in batch])
+        undone = pool.submit(settler.settle, [a_message(delivery) for delivery in batch])
 
         def finish() -> Any:
             receivers.let_go(len(batch))
@@ -153,17 +157,17 @@ def settling(
 @pytest.mark.parametrize("place", [0, 9])
 def test_an_event_is_delivered_and_recorded_while_all_others_of_its_batch_hang(aws: Aws, place: int) -> None:
     noisy, (quiet,) = stored(aws, "noisy", MAX_BATCH_SIZE - 1), stored(aws, "quiet")
-    receivers, events = HangingFor("noisy"), TellingEvents(aws)
+    receivers, deliveries = HangingFor("noisy"), TellingDeliveries(table=aws.table, clock=aws.clock)
     batch = [*noisy[:place], quiet, *noisy[place:]]
 
-    with settling(dispatcher(aws, receivers, events=events), batch, receivers) as finish:
+    with settling(settler(aws, receivers, deliveries=deliveries), batch, receivers) as finish:
         receivers.wait_until(hanging=9)
-        assert events.delivered.wait(PATIENCE_SECONDS)
+        assert deliveries.delivered.wait(PATIENCE_SECONDS)
         status, hanging = aws.item(quiet)["status"], receivers.hanging
         undone = finish()
 
     assert (status, hanging) == ("DELIVERED", 9)
-    assert undone == [a_message(event).message_id for event in noisy]
+    assert undone == [a_message(delivery).message_id for delivery in noisy]
 
 
 def test_a_worker_never_makes_more_attempts_at_once_than_it_may_and_makes_all_of_them(aws: Aws) -> None:
@@ -171,41 +175,34 @@ def test_a_worker_never_makes_more_attempts_at_once_than_it_may_and_makes_all_of
     batch = stored(aws, "noisy", 10)
     receivers = HangingFor("noisy")
 
-    with settling(dispatcher(aws, receivers, concurrency=4), batch, receivers) as finish:
+    with settling(settler(aws, receivers, concurrency=4), batch, receivers) as finish:
         for ended in range(7):
             receivers.wait_until(hanging=4, ended=ended)
             receivers.let_go(1)
         undone = finish()
 
     assert receivers.most_at_once == 4
-    assert sorted(receivers.ended) == sorted(event.key.event_id for event in batch)
+    assert sorted(receivers.ended) == sorted(delivery.key.event_id for delivery in batch)
     assert len(undone) == 10
 
 
 def from_ingest(aws: Aws, queue: Queue) -> None:
-    intake = Intake(
-        events=aws.events,
-        idempotency=aws.idempotency,
-        queue=queue,
-        clock=aws.clock,
-        shards=SHARDS,
-        retention=timedelta(days=30),
-    )
+    acceptance = Acceptance(events=aws.events, idempotency=aws.idempotency, queue=queue, clock=aws.clock)
     for tenant_id in TENANTS:
         holder = ApiKeyHolder(tenant_id=tenant_id, target_url=TARGET_URL, state=KeyState.ACTIVE)
-        intake.accept(holder, Submission(type="order.created", data=b"{}"))
+        acceptance.accept(holder, Submission(type="order.created", data=b"{}"))
 
 
 def from_requeue(aws: Aws, queue: Queue) -> None:
     for tenant_id in TENANTS:
-        (event,) = stored(aws, tenant_id)
-        aws.failed(event)
+        (delivery,) = stored(aws, tenant_id)
+        aws.failed(delivery)
     requeuer = Requeuer(
-        events=aws.events,
-        tenants=aws.tenants,
+        deliveries=aws.deliveries,
+        index=aws.index,
+        tenants=aws.tenant_store,
         queue=queue,
         dlq=queue,
-        shards=SHARDS,
         dlq_visibility_seconds=960,
     )
     requeuer.run(RequeueRequest(), ends_at=NEVER)
@@ -216,9 +213,9 @@ def from_the_reconciler(aws: Aws, queue: Queue) -> None:
         stored(aws, tenant_id)
     aws.clock.advance(minutes=91)
     reconciler = Reconciler(
-        events=aws.events,
+        events=aws.stalled,
+        index=aws.index,
         queue=queue,
-        shards=SHARDS,
         stalled_after=timedelta(minutes=90),
         limit=1000,
         clock=aws.clock,

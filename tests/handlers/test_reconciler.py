@@ -8,12 +8,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import reconciler as handler_module
-from handlers.model.event import Event
+from handlers.model.delivery import Delivery
 from handlers.recovery.reconciler import Reconciler
-from handlers.store.events import EventStore
 from handlers.store.queue import Queue
+from handlers.store.stalled import StalledEvents
 from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws, FailingClient
-from tests.handlers.factories import TARGET_URL, LambdaContext, an_event
+from tests.handlers.factories import TARGET_URL, LambdaContext, a_delivery
 
 STALLED_AFTER = timedelta(minutes=90)
 NEVER = float("inf")
@@ -34,11 +34,13 @@ class Waiting(Queue):
         self.sent.append(key.event_id)
 
 
-def reconciler(aws: Aws, queue: Queue, *, limit: int = 1000, events: EventStore | None = None) -> Reconciler:
+def reconciler(
+    aws: Aws, queue: Queue, *, limit: int = 1000, events: StalledEvents | None = None
+) -> Reconciler:
     return Reconciler(
-        events=events or aws.events,
+        events=events or aws.stalled,
+        index=aws.index,
         queue=queue,
-        shards=SHARDS,
         stalled_after=STALLED_AFTER,
         limit=limit,
         clock=aws.clock,
@@ -46,15 +48,15 @@ def reconciler(aws: Aws, queue: Queue, *, limit: int = 1000, events: EventStore 
     )
 
 
-def stored(aws: Aws, count: int = 1, **changes: Any) -> list[Event]:
-    events = [an_event(now=aws.clock.now, **changes) for _ in range(count)]
-    for event in events:
-        aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
+def stored(aws: Aws, count: int = 1, **changes: Any) -> list[Delivery]:
+    events = [a_delivery(now=aws.clock.now, **changes) for _ in range(count)]
+    for delivery in events:
+        aws.events.put(delivery)
     return events
 
 
-def ids(events: list[Event]) -> list[str]:
-    return sorted(event.key.event_id for event in events)
+def ids(events: list[Delivery]) -> list[str]:
+    return sorted(delivery.key.event_id for delivery in events)
 
 
 def run(aws: Aws, queue: Queue, **options: Any) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def test_what_is_young_attempted_lately_requeued_lately_failed_or_delivered_is_l
     stored(aws)
     aws.attempted(tried, "timeout", at=aws.clock.now)
     aws.failed(requeued)
-    aws.events.reset(requeued.key, from_statuses=["FAILED"], target_url=TARGET_URL)
+    aws.deliveries.reset(requeued.key, from_statuses=["FAILED"], target_url=TARGET_URL)
     aws.failed(given_up)
     aws.attempted(delivered, "http_200")
     aws.clock.advance(minutes=2)
@@ -103,14 +105,14 @@ def test_what_is_young_attempted_lately_requeued_lately_failed_or_delivered_is_l
 
 
 def test_an_event_that_a_dead_worker_claimed_is_brought_back(aws: Aws) -> None:
-    (event,) = stored(aws)
-    aws.events.claim(event, number=1, hold_seconds=60)
+    (delivery,) = stored(aws)
+    aws.deliveries.claim(delivery, number=1, hold_seconds=60)
     aws.clock.advance(minutes=91)
     queue = Waiting()
 
     run(aws, queue)
 
-    assert queue.sent == [event.key.event_id]
+    assert queue.sent == [delivery.key.event_id]
 
 
 @pytest.mark.parametrize("waiting", [30, 31, 10_000])
@@ -200,17 +202,17 @@ def test_a_run_stops_in_time(aws: Aws) -> None:
 
 
 def test_an_event_that_comes_to_life_while_a_run_looks_is_not_sent(aws: Aws) -> None:
-    class Attempted(EventStore):
-        def silent(self, keys: Any, **bounds: Any) -> Any:
-            found = super().silent(keys, **bounds)
-            aws.events.claim(event, number=1, hold_seconds=60)
+    class Attempted(StalledEvents):
+        def untouched(self, keys: Any, **bounds: Any) -> Any:
+            found = super().untouched(keys, **bounds)
+            aws.deliveries.claim(delivery, number=1, hold_seconds=60)
             return found
 
-    (event,) = stored(aws)
+    (delivery,) = stored(aws)
     aws.clock.advance(hours=5)
     queue = Waiting()
 
-    report = run(aws, queue, events=Attempted(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
+    report = run(aws, queue, events=Attempted(table=aws.table, clock=aws.clock))
 
     assert report == {"stalled": 1, "waiting": 0, "queued": 0}
     assert queue.sent == []

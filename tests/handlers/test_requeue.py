@@ -11,14 +11,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import requeue
-from handlers.model.event import Event, EventKey
+from handlers.model.delivery import Delivery
+from handlers.model.event import EventKey
 from handlers.model.tenant import new_api_key, new_webhook_secret
-from handlers.recovery.requeue import MAX_EVENT_IDS_SHOWN, Reason, Requeuer
+from handlers.recovery.requeue import Requeuer
+from handlers.recovery.requeue_report import MAX_EVENT_IDS_SHOWN, Reason
 from handlers.recovery.requeue_request import RequeueInputError, RequeueRequest
-from handlers.store.events import EventStore
+from handlers.store.deliveries import DeliveryStore
 from handlers.store.queue import Queue
-from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
-from tests.handlers.factories import NOON, TARGET_URL, Clock, LambdaContext, an_event, incompressible
+from handlers.store.status_index import StatusIndex
+from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient, events_table
+from tests.handlers.factories import NOON, TARGET_URL, Clock, LambdaContext, a_delivery, incompressible
 
 NEVER = float("inf")
 UNREACHABLE = ClientError({"Error": {"Code": "InternalServerError"}}, "operation")
@@ -27,11 +30,11 @@ UNREACHABLE = ClientError({"Error": {"Code": "InternalServerError"}}, "operation
 def requeuer(aws: Aws, clock: Clock | None = None, *, queue: Queue | None = None) -> Requeuer:
     clock = clock or Clock()
     return Requeuer(
-        events=aws.events,
-        tenants=aws.tenants,
+        deliveries=aws.deliveries,
+        index=aws.index,
+        tenants=aws.tenant_store,
         queue=queue or aws.queue,
         dlq=aws.dlq,
-        shards=SHARDS,
         dlq_visibility_seconds=960,
         monotonic=clock.seconds,
         pause=lambda seconds: clock.advance(seconds=seconds),
@@ -42,29 +45,29 @@ def run(aws: Aws, **request: Any) -> dict[str, Any]:
     return requeuer(aws).run(RequeueRequest.parse(request), ends_at=NEVER).document()
 
 
-def a_failed_event(aws: Aws, *, in_dlq: bool = True, **changes: Any) -> Event:
-    event = an_event(**changes)
-    if aws.tenants.show(event.key.tenant_id) is None:
-        aws.tenants.create(tenant_id=event.key.tenant_id, target_url=TARGET_URL, now=NOON)
-    aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
-    aws.failed(event)
+def a_failed_event(aws: Aws, *, in_dlq: bool = True, **changes: Any) -> Delivery:
+    delivery = a_delivery(**changes)
+    if aws.tenants.show(delivery.key.tenant_id) is None:
+        aws.tenants.create(tenant_id=delivery.key.tenant_id, target_url=TARGET_URL, now=NOON)
+    aws.events.put(delivery)
+    aws.failed(delivery)
     if in_dlq:
-        aws.dlq.send(event.key)
-    return event
+        aws.dlq.send(delivery.key)
+    return delivery
 
 
-def a_delivered_event(aws: Aws, *, in_dlq: bool = False, **changes: Any) -> Event:
-    event = a_pending_event(aws, **changes)
-    aws.attempted(event, "http_200")
+def a_delivered_event(aws: Aws, *, in_dlq: bool = False, **changes: Any) -> Delivery:
+    delivery = a_pending_event(aws, **changes)
+    aws.attempted(delivery, "http_200")
     if in_dlq:
-        aws.dlq.send(event.key)
-    return event
+        aws.dlq.send(delivery.key)
+    return delivery
 
 
-def a_pending_event(aws: Aws, **changes: Any) -> Event:
-    event = an_event(**changes)
-    aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
-    return event
+def a_pending_event(aws: Aws, **changes: Any) -> Delivery:
+    delivery = a_delivery(**changes)
+    aws.events.put(delivery)
+    return delivery
 
 
 def the_tenant_goes(aws: Aws, tenant_id: str) -> None:
@@ -84,8 +87,8 @@ def queued(aws: Aws) -> list[str]:
     return sorted(json.loads(body)["eventId"] for body in aws.bodies(aws.queue_url))
 
 
-def ids(*events: Event) -> list[str]:
-    return sorted(event.key.event_id for event in events)
+def ids(*events: Delivery) -> list[str]:
+    return sorted(delivery.key.event_id for delivery in events)
 
 
 def test_everything_that_failed_is_sent_again_and_leaves_the_dlq(aws: Aws) -> None:
@@ -103,31 +106,31 @@ def test_everything_that_failed_is_sent_again_and_leaves_the_dlq(aws: Aws) -> No
     assert sorted(report["eventIds"]) == ids(*events)
     assert queued(aws) == ids(*events)
     assert aws.bodies(aws.dlq_url) == []
-    assert {aws.item(event)["status"] for event in events} == {"PENDING"}
-    assert {aws.item(event)["attempts"] for event in events} == {0}
+    assert {aws.item(delivery)["status"] for delivery in events} == {"PENDING"}
+    assert {aws.item(delivery)["attempts"] for delivery in events} == {0}
 
 
 def test_an_event_goes_to_the_tenants_current_target(aws: Aws) -> None:
-    event = a_failed_event(aws)
+    delivery = a_failed_event(aws)
     row = aws.items(TENANT_TABLE)[0] | {"targetUrl": {"S": "https://moved.example/"}}
     aws.dynamodb.put_item(TableName=TENANT_TABLE, Item=row)
 
     run(aws)
 
-    assert aws.item(event)["targetUrl"] == "https://moved.example/"
+    assert aws.item(delivery)["targetUrl"] == "https://moved.example/"
 
 
 def test_a_failed_event_without_a_message_in_the_dlq_is_sent_too(aws: Aws) -> None:
-    event = a_failed_event(aws, in_dlq=False)
+    delivery = a_failed_event(aws, in_dlq=False)
 
     assert run(aws)["requeued"] == 1
-    assert queued(aws) == ids(event)
+    assert queued(aws) == ids(delivery)
 
 
 def test_a_delivered_event_is_never_sent_and_its_old_message_goes(aws: Aws) -> None:
-    event = a_delivered_event(aws, in_dlq=True)
+    delivery = a_delivered_event(aws, in_dlq=True)
 
-    report = run(aws, eventIds=ids(event))
+    report = run(aws, eventIds=ids(delivery))
 
     assert report == {
         "requeued": 0,
@@ -135,7 +138,7 @@ def test_a_delivered_event_is_never_sent_and_its_old_message_goes(aws: Aws) -> N
         "remaining": 0,
         "dryRun": False,
         "eventIds": [],
-        "left": [{"eventId": event.key.event_id, "reason": "delivered"}],
+        "left": [{"eventId": delivery.key.event_id, "reason": "delivered"}],
     }
     assert queued(aws) == []
     assert aws.bodies(aws.dlq_url) == []
@@ -152,39 +155,39 @@ def test_a_message_whose_event_is_gone_goes(aws: Aws) -> None:
 
 
 def test_an_event_that_is_pending_with_a_message_in_the_dlq_is_sent_again(aws: Aws) -> None:
-    event = a_failed_event(aws)
-    aws.events.reset(event.key, from_statuses=["FAILED"], target_url=TARGET_URL)
+    delivery = a_failed_event(aws)
+    aws.deliveries.reset(delivery.key, from_statuses=["FAILED"], target_url=TARGET_URL)
 
     assert run(aws)["requeued"] == 1
-    assert queued(aws) == ids(event)
+    assert queued(aws) == ids(delivery)
 
 
 def test_an_event_that_the_index_still_calls_failed_is_not_sent_once_it_was_delivered(aws: Aws) -> None:
-    class Stale(EventStore):
+    class Stale(StatusIndex):
         def in_status(self, status: str, **bounds: Any) -> Iterator[tuple[EventKey, datetime]]:
             found = list(super().in_status(status, **bounds))
             for key, _ in found:
-                self.reset(key, from_statuses=["FAILED"], target_url=TARGET_URL)
-            aws.attempted(event, "http_200")
+                aws.deliveries.reset(key, from_statuses=["FAILED"], target_url=TARGET_URL)
+            aws.attempted(delivery, "http_200")
             yield from found
 
-    event = a_failed_event(aws, in_dlq=False)
-    behind = replace(requeuer(aws), events=Stale(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
+    delivery = a_failed_event(aws, in_dlq=False)
+    behind = replace(requeuer(aws), index=Stale(table=aws.table, shards=SHARDS))
 
-    report = behind.run(RequeueRequest.parse({"eventIds": ids(event)}), ends_at=NEVER).document()
+    report = behind.run(RequeueRequest.parse({"eventIds": ids(delivery)}), ends_at=NEVER).document()
 
     assert (report["requeued"], report["skipped"]) == (0, 1)
-    assert left(report) == {event.key.event_id: "delivered"}
+    assert left(report) == {delivery.key.event_id: "delivered"}
     assert queued(aws) == []
-    assert aws.item(event)["status"] == "DELIVERED"
+    assert aws.item(delivery)["status"] == "DELIVERED"
 
 
 def test_two_messages_of_one_event_send_it_once(aws: Aws) -> None:
-    event = a_failed_event(aws)
-    aws.dlq.send(event.key)
+    delivery = a_failed_event(aws)
+    aws.dlq.send(delivery.key)
 
     assert run(aws)["requeued"] == 1
-    assert queued(aws) == ids(event)
+    assert queued(aws) == ids(delivery)
     assert aws.bodies(aws.dlq_url) == []
 
 
@@ -199,14 +202,14 @@ def test_a_malformed_message_stays_where_it_can_be_looked_at(aws: Aws) -> None:
 
 
 def test_an_event_of_a_tenant_that_is_gone_stays_failed(aws: Aws) -> None:
-    event = a_failed_event(aws)
+    delivery = a_failed_event(aws)
     the_tenant_goes(aws, "acme")
 
-    report = run(aws, eventIds=ids(event))
+    report = run(aws, eventIds=ids(delivery))
 
     assert (report["requeued"], report["skipped"]) == (0, 1)
-    assert left(report) == {event.key.event_id: "tenant_not_found"}
-    assert aws.item(event)["status"] == "FAILED"
+    assert left(report) == {delivery.key.event_id: "tenant_not_found"}
+    assert aws.item(delivery)["status"] == "FAILED"
     assert len(aws.bodies(aws.dlq_url)) == 1
 
 
@@ -237,7 +240,7 @@ def test_a_dry_run_changes_nothing_and_tells_the_same_numbers(aws: Aws) -> None:
 
     assert dry["dryRun"] is True
     assert queued(aws) == []
-    assert {aws.item(event)["status"] for event in events} == {"FAILED"}
+    assert {aws.item(delivery)["status"] for delivery in events} == {"FAILED"}
     assert len(aws.bodies(aws.dlq_url)) == 1
     assert run(aws)["requeued"] == dry["requeued"] == 2
 
@@ -396,56 +399,56 @@ def test_where_none_were_named_those_that_were_skipped_are_counted(aws: Aws) -> 
 
 
 def test_more_than_a_hundred_that_were_named_are_told_one_by_one(aws: Aws) -> None:
-    event = a_failed_event(aws, in_dlq=False)
+    delivery = a_failed_event(aws, in_dlq=False)
     never = [f"evt_never{n}" for n in range(2 * MAX_EVENT_IDS_SHOWN)]
 
-    report = run(aws, tenantId="acme", eventIds=[*never, event.key.event_id])
+    report = run(aws, tenantId="acme", eventIds=[*never, delivery.key.event_id])
 
-    assert report["eventIds"] == ids(event)
+    assert report["eventIds"] == ids(delivery)
     assert left(report) == dict.fromkeys(never, "unknown")
 
 
 def test_an_event_that_is_named_is_sent_though_the_index_does_not_list_it_yet(aws: Aws) -> None:
-    class Behind(EventStore):
+    class Behind(StatusIndex):
         def in_status(self, status: str, **bounds: Any) -> Iterator[tuple[EventKey, datetime]]:
             return iter(())
 
-    event = a_failed_event(aws, in_dlq=False)
-    behind = replace(requeuer(aws), events=Behind(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
-    request = RequeueRequest.parse({"tenantId": "acme", "eventIds": ids(event)})
+    delivery = a_failed_event(aws, in_dlq=False)
+    behind = replace(requeuer(aws), index=Behind(table=aws.table, shards=SHARDS))
+    request = RequeueRequest.parse({"tenantId": "acme", "eventIds": ids(delivery)})
 
     assert behind.run(request, ends_at=NEVER).document()["requeued"] == 1
-    assert queued(aws) == ids(event)
+    assert queued(aws) == ids(delivery)
 
 
 @pytest.mark.parametrize("tenant", [{}, {"tenantId": "acme"}])
 def test_an_event_that_another_run_sends_meanwhile_is_told_to_wait(aws: Aws, tenant: dict[str, str]) -> None:
-    class Overtaken(EventStore):
+    class Overtaken(DeliveryStore):
         def reset(self, key: EventKey, **change: Any) -> bool:
             super().reset(key, **change)
             return super().reset(key, **change)
 
-    event = a_failed_event(aws, in_dlq=False)
-    overtaken = replace(requeuer(aws), events=Overtaken(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
-    request = RequeueRequest.parse({"eventIds": ids(event), **tenant})
+    delivery = a_failed_event(aws, in_dlq=False)
+    overtaken = replace(requeuer(aws), deliveries=Overtaken(table=aws.table, clock=aws.clock))
+    request = RequeueRequest.parse({"eventIds": ids(delivery), **tenant})
 
     report = overtaken.run(request, ends_at=NEVER).document()
 
     assert (report["requeued"], report["skipped"]) == (0, 1)
-    assert left(report) == {event.key.event_id: "waiting"}
+    assert left(report) == {delivery.key.event_id: "waiting"}
 
 
 def test_an_event_that_failed_again_meanwhile_is_left_for_the_next_run(aws: Aws) -> None:
-    class Overtaken(EventStore):
+    class Overtaken(DeliveryStore):
         def reset(self, key: EventKey, **change: Any) -> bool:
             return False
 
-    event = a_failed_event(aws, in_dlq=False)
-    overtaken = replace(requeuer(aws), events=Overtaken(aws.dynamodb, EVENTS_TABLE, clock=aws.clock))
+    delivery = a_failed_event(aws, in_dlq=False)
+    overtaken = replace(requeuer(aws), deliveries=Overtaken(table=aws.table, clock=aws.clock))
 
-    report = overtaken.run(RequeueRequest.parse({"eventIds": ids(event)}), ends_at=NEVER).document()
+    report = overtaken.run(RequeueRequest.parse({"eventIds": ids(delivery)}), ends_at=NEVER).document()
 
-    assert left(report) == {event.key.event_id: "not_reached"}
+    assert left(report) == {delivery.key.event_id: "not_reached"}
 
 
 def test_an_event_that_dynamodb_does_not_get_to_is_not_called_unknown(aws: Aws) -> None:
@@ -453,15 +456,15 @@ def test_an_event_that_dynamodb_does_not_get_to_is_not_called_unknown(aws: Aws) 
         def batch_get_item(self, **request: Any) -> dict[str, Any]:
             return {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
 
-    event = a_failed_event(aws, in_dlq=False)
+    delivery = a_failed_event(aws, in_dlq=False)
     client: Any = Throttled(aws.dynamodb)
-    events = EventStore(client, EVENTS_TABLE, clock=aws.clock, pause=lambda _: None)
-    throttled = replace(requeuer(aws), events=events)
-    request = RequeueRequest.parse({"tenantId": "acme", "eventIds": [*ids(event), "no id"]})
+    deliveries = DeliveryStore(table=events_table(client), clock=aws.clock)
+    throttled = replace(requeuer(aws), deliveries=deliveries)
+    request = RequeueRequest.parse({"tenantId": "acme", "eventIds": [*ids(delivery), "no id"]})
 
     report = throttled.run(request, ends_at=NEVER).document()
 
-    assert left(report) == {event.key.event_id: "not_reached", "no id": "unknown"}
+    assert left(report) == {delivery.key.event_id: "not_reached", "no id": "unknown"}
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

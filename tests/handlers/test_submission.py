@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from handlers.intake.new_event import new_event
+from handlers.intake.new_event import new_delivery
 from handlers.intake.problems import Problem
 from handlers.intake.submission import MAX_BODY_BYTES, parse_submission, require_json
+from handlers.model.tenant import ApiKeyHolder, KeyState
 from tests.handlers.factories import NOON
 from tests.handlers.json_texts import submissions
 
@@ -16,14 +17,8 @@ from tests.handlers.json_texts import submissions
 def delivered(body: bytes) -> bytes:
     """What receivers get of a body that producers send."""
     submission = parse_submission(body)
-    event = new_event(
-        tenant_id="acme",
-        target_url="",
-        type_=submission.type,
-        data=submission.data,
-        now=NOON,
-        event_id="evt_1",
-    )
+    holder = ApiKeyHolder(tenant_id="acme", target_url="", state=KeyState.ACTIVE)
+    event = new_delivery(holder, submission, event_id="evt_1", at=NOON).event
     assert event.body is not None
     return event.body
 

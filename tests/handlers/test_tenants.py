@@ -16,7 +16,7 @@ def create(aws: Aws, tenant_id: str = "acme"):
 def test_a_new_tenant_is_found_by_its_key_and_by_its_id(aws: Aws) -> None:
     created = create(aws)
 
-    holder, tenant = aws.tenants.holder_of(created.api_key), aws.tenants.find("acme")
+    holder, tenant = aws.tenant_store.holder_of(created.api_key), aws.tenant_store.find("acme")
 
     assert holder is not None
     assert tenant is not None
@@ -32,15 +32,15 @@ def test_the_key_itself_is_stored_nowhere(aws: Aws) -> None:
 
 
 def test_an_unknown_key_and_an_unknown_tenant_are_none(aws: Aws) -> None:
-    assert aws.tenants.holder_of(new_api_key()) is None
-    assert aws.tenants.find("nobody") is None
-    assert aws.tenants.target_url_of("nobody") is None
+    assert aws.tenant_store.holder_of(new_api_key()) is None
+    assert aws.tenant_store.find("nobody") is None
+    assert aws.tenant_store.target_url_of("nobody") is None
 
 
 def test_the_target_url_of_a_tenant_is_read_without_its_secrets(aws: Aws) -> None:
     create(aws)
 
-    assert aws.tenants.target_url_of("acme") == TARGET_URL
+    assert aws.tenant_store.target_url_of("acme") == TARGET_URL
 
 
 def test_the_previous_secret_is_read_with_its_expiry(aws: Aws) -> None:
@@ -52,7 +52,7 @@ def test_the_previous_secret_is_read_with_its_expiry(aws: Aws) -> None:
     }
     aws.dynamodb.put_item(TableName=TENANT_TABLE, Item=row)
 
-    tenant = aws.tenants.find("acme")
+    tenant = aws.tenant_store.find("acme")
 
     assert tenant is not None
     assert tenant.previous_webhook_secret == PREVIOUS_SECRET

@@ -11,22 +11,22 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers import worker
-from handlers.delivery.attempt import Result
-from handlers.delivery.batch import Dispatcher
+from handlers.delivery.attempt import AttemptResult
+from handlers.delivery.batch import BatchSettler
 from handlers.delivery.retry import RetrySchedule
-from handlers.model.event import Event
+from handlers.model.delivery import Delivery
 from handlers.model.tenant import Tenant
-from handlers.store.events import EventStore
+from handlers.store.deliveries import DeliveryStore
 from handlers.store.queue import MalformedMessageError, Message, Queue
 from handlers.store.tenants import TenantStore
-from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient
+from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE, Aws, FailingClient, events_table, tenant_table
 from tests.handlers.factories import (
     NOON,
     TARGET_URL,
     LambdaContext,
+    a_delivery,
     a_message,
     an_attempt,
-    an_event,
     incompressible,
 )
 from tests.handlers.receivers import answers, receiver, response
@@ -39,15 +39,15 @@ class Receivers:
     """Stands in for HTTP: answers each event as told, `http_200` unless told otherwise."""
 
     def __init__(self) -> None:
-        self.outcomes: dict[str, Result] = {}
+        self.outcomes: dict[str, AttemptResult] = {}
         self.attempts: list[tuple[str, str | None]] = []
 
-    def answer(self, event: Event, outcome: str, **result: Any) -> None:
-        self.outcomes[event.key.event_id] = Result(attempt=an_attempt(outcome), **result)
+    def answer(self, delivery: Delivery, outcome: str, **result: Any) -> None:
+        self.outcomes[delivery.key.event_id] = AttemptResult(attempt=an_attempt(outcome), **result)
 
-    def __call__(self, event: Event, tenant: Tenant | None) -> Result:
-        self.attempts.append((event.key.event_id, None if tenant is None else tenant.tenant_id))
-        return self.outcomes.get(event.key.event_id, Result(attempt=an_attempt("http_200")))
+    def __call__(self, delivery: Delivery, tenant: Tenant | None) -> AttemptResult:
+        self.attempts.append((delivery.key.event_id, None if tenant is None else tenant.tenant_id))
+        return self.outcomes.get(delivery.key.event_id, AttemptResult(attempt=an_attempt("http_200")))
 
     def attempted(self) -> list[str]:
         return sorted(event_id for event_id, _ in self.attempts)
@@ -73,89 +73,89 @@ def queue() -> VisibilityRecorder:
     return VisibilityRecorder()
 
 
-def dispatcher(aws: Aws, receivers: Any, queue: Queue, *, dynamodb: Any = None) -> Dispatcher:
+def settler(aws: Aws, receivers: Any, queue: Queue, *, dynamodb: Any = None) -> BatchSettler:
     dynamodb = dynamodb or aws.dynamodb
-    return Dispatcher(
-        events=EventStore(dynamodb, EVENTS_TABLE, clock=aws.clock, pause=lambda _: None),
-        tenants=TenantStore(dynamodb, TENANT_TABLE),
+    return BatchSettler(
+        deliveries=DeliveryStore(table=events_table(dynamodb), clock=aws.clock),
+        tenants=TenantStore(tenant_table(dynamodb)),
         queue=queue,
-        deliver=receivers,
+        make_attempt=receivers,
         schedule=RetrySchedule(delays_seconds=(60, 120, 240, 480, 960), jitter=lambda: 0.0),
         threads=ThreadPoolExecutor(4),
         hold_seconds=HOLD,
     )
 
 
-def stored(aws: Aws, tenant_id: str = "acme", **changes: Any) -> Event:
+def stored(aws: Aws, tenant_id: str = "acme", **changes: Any) -> Delivery:
     if aws.tenants.show(tenant_id) is None:
         aws.tenants.create(tenant_id=tenant_id, target_url=TARGET_URL, now=NOON)
-    event = an_event(tenant_id=tenant_id, **changes)
-    aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
-    return event
+    delivery = a_delivery(tenant_id=tenant_id, **changes)
+    aws.events.put(delivery)
+    return delivery
 
 
 def test_a_delivered_event_is_recorded_and_its_message_is_done_with(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
 
-    undone = dispatcher(aws, receivers, queue).settle([a_message(event)])
+    undone = settler(aws, receivers, queue).settle([a_message(delivery)])
 
     assert undone == []
-    assert aws.item(event)["status"] == "DELIVERED"
-    assert receivers.attempts == [(event.key.event_id, "acme")]
+    assert aws.item(delivery)["status"] == "DELIVERED"
+    assert receivers.attempts == [(delivery.key.event_id, "acme")]
 
 
 @pytest.mark.parametrize(("receive_count", "delay"), [(1, 60), (2, 120), (3, 240), (4, 480), (5, 960)])
 def test_each_failed_attempt_hides_the_message_for_the_next_wait(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder, receive_count: int, delay: int
 ) -> None:
-    event = stored(aws)
-    receivers.answer(event, "http_500")
-    message = a_message(event, receive_count=receive_count)
+    delivery = stored(aws)
+    receivers.answer(delivery, "http_500")
+    message = a_message(delivery, receive_count=receive_count)
 
-    undone = dispatcher(aws, receivers, queue).settle([message])
+    undone = settler(aws, receivers, queue).settle([message])
 
     assert undone == [message.message_id]
     assert queue.visibility == {message.message_id: delay}
-    item = aws.item(event)
+    item = aws.item(delivery)
     assert (item["status"], item["attempts"], item["lastError"]) == ("PENDING", receive_count, "http_500")
 
 
 def test_after_the_fifth_retry_the_event_failed_and_its_message_goes_to_the_dlq(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
-    receivers.answer(event, "timeout")
-    message = a_message(event, receive_count=6)
+    delivery = stored(aws)
+    receivers.answer(delivery, "timeout")
+    message = a_message(delivery, receive_count=6)
 
-    undone = dispatcher(aws, receivers, queue).settle([message])
+    undone = settler(aws, receivers, queue).settle([message])
 
     assert undone == [message.message_id]
     assert queue.visibility == {message.message_id: 0}
-    assert (aws.item(event)["status"], aws.item(event)["lastError"]) == ("FAILED", "timeout")
+    assert (aws.item(delivery)["status"], aws.item(delivery)["lastError"]) == ("FAILED", "timeout")
 
 
 def test_the_budget_counts_attempts_of_the_event_when_its_message_was_sent_anew(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
-    aws.attempted(event, "http_500", 5)
-    receivers.answer(event, "http_500")
+    delivery = stored(aws)
+    aws.attempted(delivery, "http_500", 5)
+    receivers.answer(delivery, "http_500")
 
-    dispatcher(aws, receivers, queue).settle([a_message(event, receive_count=1)])
+    settler(aws, receivers, queue).settle([a_message(delivery, receive_count=1)])
 
-    assert aws.item(event)["status"] == "FAILED"
+    assert aws.item(delivery)["status"] == "FAILED"
 
 
 def test_the_attempt_counts_before_it_is_made(aws: Aws, queue: VisibilityRecorder) -> None:
-    event, seen = stored(aws), []
+    delivery, seen = stored(aws), []
 
-    def look(attempted: Event, tenant: Tenant | None) -> Result:
+    def look(attempted: Delivery, tenant: Tenant | None) -> AttemptResult:
         seen.append(aws.item(attempted))
-        return Result(attempt=an_attempt("http_200"))
+        return AttemptResult(attempt=an_attempt("http_200"))
 
-    dispatcher(aws, look, queue).settle([a_message(event)])
+    settler(aws, look, queue).settle([a_message(delivery)])
 
     assert seen[0]["attempts"] == 1
     assert seen[0]["heldUntil"] == NOON.timestamp() + HOLD
@@ -164,11 +164,11 @@ def test_the_attempt_counts_before_it_is_made(aws: Aws, queue: VisibilityRecorde
 def test_an_event_that_another_worker_holds_is_left_to_it_until_it_is_done_or_dead(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
-    aws.events.claim(event, number=1, hold_seconds=HOLD)
-    twin = a_message(event, message_id="twin")
+    delivery = stored(aws)
+    aws.deliveries.claim(delivery, number=1, hold_seconds=HOLD)
+    twin = a_message(delivery, message_id="twin")
 
-    undone = dispatcher(aws, receivers, queue).settle([twin])
+    undone = settler(aws, receivers, queue).settle([twin])
 
     assert undone == ["twin"]
     assert receivers.attempts == []
@@ -179,54 +179,54 @@ def test_two_workers_with_a_message_each_for_one_event_make_one_attempt(
     aws: Aws, queue: VisibilityRecorder
 ) -> None:
     """Given both have read the event as PENDING, then only one of them attempts it."""
-    event, attempts = stored(aws), []
+    delivery, attempts = stored(aws), []
 
-    def deliver(attempted: Event, tenant: Tenant | None) -> Result:
+    def deliver(attempted: Delivery, tenant: Tenant | None) -> AttemptResult:
         attempts.append(attempted.key.event_id)
-        assert dispatcher(aws, deliver, queue).settle([a_message(event, message_id="b")]) == ["b"]
-        return Result(attempt=an_attempt("http_200"))
+        assert settler(aws, deliver, queue).settle([a_message(delivery, message_id="b")]) == ["b"]
+        return AttemptResult(attempt=an_attempt("http_200"))
 
-    assert dispatcher(aws, deliver, queue).settle([a_message(event, message_id="a")]) == []
+    assert settler(aws, deliver, queue).settle([a_message(delivery, message_id="a")]) == []
     assert len(attempts) == 1
-    assert aws.item(event)["status"] == "DELIVERED"
-    assert dispatcher(aws, deliver, queue).settle([a_message(event, message_id="b")]) == []
+    assert aws.item(delivery)["status"] == "DELIVERED"
+    assert settler(aws, deliver, queue).settle([a_message(delivery, message_id="b")]) == []
 
 
 def test_an_event_is_not_attempted_beyond_its_budget_whatever_its_messages_receives_are(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
     """Given the worker died in the middle of the last attempt, then the event failed without another."""
-    event = stored(aws)
-    aws.events.claim(event, number=6, hold_seconds=HOLD)
+    delivery = stored(aws)
+    aws.deliveries.claim(delivery, number=6, hold_seconds=HOLD)
     aws.clock.advance(seconds=HOLD + 1)
-    message = a_message(event, receive_count=1)
+    message = a_message(delivery, receive_count=1)
 
-    assert dispatcher(aws, receivers, queue).settle([message]) == [message.message_id]
+    assert settler(aws, receivers, queue).settle([message]) == [message.message_id]
     assert receivers.attempts == []
     assert queue.visibility == {message.message_id: 0}
-    assert (aws.item(event)["status"], aws.item(event)["lastError"]) == ("FAILED", "attempts_used_up")
+    assert (aws.item(delivery)["status"], aws.item(delivery)["lastError"]) == ("FAILED", "attempts_used_up")
 
 
 def test_the_last_attempt_that_is_still_being_made_is_not_given_up(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
-    aws.events.claim(event, number=6, hold_seconds=HOLD)
+    delivery = stored(aws)
+    aws.deliveries.claim(delivery, number=6, hold_seconds=HOLD)
 
-    dispatcher(aws, receivers, queue).settle([a_message(event)])
+    settler(aws, receivers, queue).settle([a_message(delivery)])
 
-    assert aws.item(event)["status"] == "PENDING"
+    assert aws.item(delivery)["status"] == "PENDING"
     assert list(queue.visibility.values()) == [HOLD]
 
 
 def test_an_event_that_cannot_be_claimed_for_now_is_not_attempted(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
     client = _with_paginator(FailingClient(aws.dynamodb, update_item=UNREACHABLE), aws)
-    message = a_message(event)
+    message = a_message(delivery)
 
-    assert dispatcher(aws, receivers, queue, dynamodb=client).settle([message]) == [message.message_id]
+    assert settler(aws, receivers, queue, dynamodb=client).settle([message]) == [message.message_id]
     assert receivers.attempts == []
     assert queue.visibility == {}
 
@@ -234,20 +234,20 @@ def test_an_event_that_cannot_be_claimed_for_now_is_not_attempted(
 def test_a_permanent_failure_is_not_tried_again(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
-    receivers.answer(event, "http_410", permanent=True)
+    delivery = stored(aws)
+    receivers.answer(delivery, "http_410", permanent=True)
 
-    dispatcher(aws, receivers, queue).settle([a_message(event)])
+    settler(aws, receivers, queue).settle([a_message(delivery)])
 
-    assert aws.item(event)["status"] == "FAILED"
+    assert aws.item(delivery)["status"] == "FAILED"
     assert list(queue.visibility.values()) == [0]
 
 
 def test_retry_after_lengthens_the_wait(aws: Aws, receivers: Receivers, queue: VisibilityRecorder) -> None:
-    event = stored(aws)
-    receivers.answer(event, "http_429", retry_after_seconds=600)
+    delivery = stored(aws)
+    receivers.answer(delivery, "http_429", retry_after_seconds=600)
 
-    dispatcher(aws, receivers, queue).settle([a_message(event)])
+    settler(aws, receivers, queue).settle([a_message(delivery)])
 
     assert list(queue.visibility.values()) == [600]
 
@@ -255,21 +255,21 @@ def test_retry_after_lengthens_the_wait(aws: Aws, receivers: Receivers, queue: V
 def test_an_event_that_was_delivered_already_is_not_sent_again(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
-    aws.attempted(event, "http_200")
+    delivery = stored(aws)
+    aws.attempted(delivery, "http_200")
 
-    assert dispatcher(aws, receivers, queue).settle([a_message(event, receive_count=2)]) == []
+    assert settler(aws, receivers, queue).settle([a_message(delivery, receive_count=2)]) == []
     assert receivers.attempts == []
 
 
 def test_an_event_that_failed_is_not_sent_again_and_moves_on_to_the_dlq(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
-    aws.failed(event, "http_410", 1)
-    message = a_message(event, receive_count=2)
+    delivery = stored(aws)
+    aws.failed(delivery, "http_410", 1)
+    message = a_message(delivery, receive_count=2)
 
-    assert dispatcher(aws, receivers, queue).settle([message]) == [message.message_id]
+    assert settler(aws, receivers, queue).settle([message]) == [message.message_id]
     assert receivers.attempts == []
     assert queue.visibility == {message.message_id: 0}
 
@@ -277,30 +277,30 @@ def test_an_event_that_failed_is_not_sent_again_and_moves_on_to_the_dlq(
 def test_an_event_that_is_gone_is_acknowledged(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    assert dispatcher(aws, receivers, queue).settle([a_message(an_event())]) == []
+    assert settler(aws, receivers, queue).settle([a_message(a_delivery())]) == []
     assert receivers.attempts == []
 
 
 def test_a_message_that_names_the_item_beside_an_event_holds_no_other_up(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws, data={"blob": incompressible(9000)})
-    beside = replace(event, key=replace(event.key, event_id=f"payload#{event.key.event_id}"))
+    delivery = stored(aws, data={"blob": incompressible(9000)})
+    beside = a_delivery(event_id=f"payload#{delivery.key.event_id}")
 
-    assert dispatcher(aws, receivers, queue).settle([a_message(beside), a_message(event)]) == []
-    assert [event_id for event_id, _ in receivers.attempts] == [event.key.event_id]
-    assert aws.item(event)["status"] == "DELIVERED"
+    assert settler(aws, receivers, queue).settle([a_message(beside), a_message(delivery)]) == []
+    assert [event_id for event_id, _ in receivers.attempts] == [delivery.key.event_id]
+    assert aws.item(delivery)["status"] == "DELIVERED"
 
 
 def test_a_tenant_without_a_row_reaches_the_attempt_as_none(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = an_event(tenant_id="nobody")
-    aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
+    delivery = a_delivery(tenant_id="nobody")
+    aws.events.put(delivery)
 
-    dispatcher(aws, receivers, queue).settle([a_message(event)])
+    settler(aws, receivers, queue).settle([a_message(delivery)])
 
-    assert receivers.attempts == [(event.key.event_id, None)]
+    assert receivers.attempts == [(delivery.key.event_id, None)]
 
 
 MALFORMED = [
@@ -322,14 +322,14 @@ MALFORMED = [
 def test_a_malformed_message_is_left_untouched_beside_those_that_are_delivered(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder, body: str
 ) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
     malformed = Message(message_id="odd", receipt_handle="handle-odd", body=body, receive_count=1)
 
-    undone = dispatcher(aws, receivers, queue).settle([malformed, a_message(event)])
+    undone = settler(aws, receivers, queue).settle([malformed, a_message(delivery)])
 
     assert undone == ["odd"]
     assert queue.visibility == {}
-    assert aws.item(event)["status"] == "DELIVERED"
+    assert aws.item(delivery)["status"] == "DELIVERED"
 
 
 def test_a_batch_of_malformed_messages_alone_reads_nothing(
@@ -338,7 +338,7 @@ def test_a_batch_of_malformed_messages_alone_reads_nothing(
     client = FailingClient(aws.dynamodb)
     malformed = Message(message_id="odd", receipt_handle="handle-odd", body="not JSON", receive_count=1)
 
-    assert dispatcher(aws, receivers, queue, dynamodb=client).settle([malformed]) == ["odd"]
+    assert settler(aws, receivers, queue, dynamodb=client).settle([malformed]) == ["odd"]
     assert client.calls == []
 
 
@@ -352,11 +352,11 @@ def test_a_malformed_message_says_what_is_wrong_with_it() -> None:
 def test_two_messages_for_one_event_in_a_batch_make_one_attempt(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
-    receivers.answer(event, "http_500")
-    twins = [a_message(event, message_id="a"), a_message(event, message_id="b", receive_count=3)]
+    delivery = stored(aws)
+    receivers.answer(delivery, "http_500")
+    twins = [a_message(delivery, message_id="a"), a_message(delivery, message_id="b", receive_count=3)]
 
-    undone = dispatcher(aws, receivers, queue).settle(twins)
+    undone = settler(aws, receivers, queue).settle(twins)
 
     assert undone == ["a", "b"]
     assert len(receivers.attempts) == 1
@@ -366,13 +366,13 @@ def test_two_messages_for_one_event_in_a_batch_make_one_attempt(
 def test_a_batch_is_delivered_concurrently(aws: Aws, queue: VisibilityRecorder) -> None:
     together = threading.Barrier(4, timeout=10)
 
-    def meet(event: Event, tenant: Tenant | None) -> Result:
+    def meet(delivery: Delivery, tenant: Tenant | None) -> AttemptResult:
         together.wait()  # passes only if four attempts run at once
-        return Result(attempt=an_attempt("http_200"))
+        return AttemptResult(attempt=an_attempt("http_200"))
 
     events = [stored(aws) for _ in range(4)]
 
-    assert dispatcher(aws, meet, queue).settle([a_message(event) for event in events]) == []
+    assert settler(aws, meet, queue).settle([a_message(delivery) for delivery in events]) == []
 
 
 def test_the_events_of_a_batch_are_read_in_one_call(
@@ -381,8 +381,8 @@ def test_the_events_of_a_batch_are_read_in_one_call(
     events = [stored(aws) for _ in range(5)]
     client = FailingClient(aws.dynamodb)
 
-    dispatcher(aws, receivers, queue, dynamodb=_with_paginator(client, aws)).settle(
-        [a_message(event) for event in events]
+    settler(aws, receivers, queue, dynamodb=_with_paginator(client, aws)).settle(
+        [a_message(delivery) for delivery in events]
     )
 
     assert client.calls.count("batch_get_item") == 1
@@ -391,11 +391,11 @@ def test_the_events_of_a_batch_are_read_in_one_call(
 def test_when_the_table_does_not_answer_nothing_is_attempted_and_nothing_is_lost(
     aws: Aws, receivers: Receivers, queue: VisibilityRecorder
 ) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
     client = FailingClient(aws.dynamodb, batch_get_item=UNREACHABLE)
-    message = a_message(event)
+    message = a_message(delivery)
 
-    assert dispatcher(aws, receivers, queue, dynamodb=client).settle([message]) == [message.message_id]
+    assert settler(aws, receivers, queue, dynamodb=client).settle([message]) == [message.message_id]
     assert receivers.attempts == []
 
 
@@ -409,14 +409,14 @@ def test_an_attempt_that_cannot_be_recorded_is_never_acknowledged(
                 self._failures = {"update_item": UNREACHABLE}
             return super().__getattr__(name)
 
-    event = stored(aws)
-    receivers.answer(event, outcome)
+    delivery = stored(aws)
+    receivers.answer(delivery, outcome)
     client = _with_paginator(FailsAfterTheClaim(aws.dynamodb), aws)
-    message = a_message(event)
+    message = a_message(delivery)
 
-    assert dispatcher(aws, receivers, queue, dynamodb=client).settle([message]) == [message.message_id]
+    assert settler(aws, receivers, queue, dynamodb=client).settle([message]) == [message.message_id]
     assert len(receivers.attempts) == 1
-    assert (aws.item(event)["status"], aws.item(event)["attempts"]) == ("PENDING", 1)
+    assert (aws.item(delivery)["status"], aws.item(delivery)["attempts"]) == ("PENDING", 1)
 
 
 def test_a_tenant_that_cannot_be_read_leaves_its_message_for_later_and_the_others_go_on(
@@ -429,8 +429,7 @@ def test_a_tenant_that_cannot_be_read_leaves_its_message_for_later_and_the_other
             return super().find(tenant_id)
 
     acme, shop = stored(aws), stored(aws, "shop")
-    with_faults = dispatcher(aws, receivers, queue)
-    with_faults._tenants = NoAcme(aws.dynamodb, TENANT_TABLE)
+    with_faults = replace(settler(aws, receivers, queue), tenants=NoAcme(tenant_table(aws.dynamodb)))
     messages = [a_message(acme), a_message(shop)]
 
     assert with_faults.settle(messages) == [messages[0].message_id]
@@ -440,24 +439,24 @@ def test_a_tenant_that_cannot_be_read_leaves_its_message_for_later_and_the_other
 def test_a_visibility_that_cannot_be_set_still_reports_the_message_as_failed(
     aws: Aws, receivers: Receivers
 ) -> None:
-    event = stored(aws)
-    receivers.answer(event, "http_500")
+    delivery = stored(aws)
+    receivers.answer(delivery, "http_500")
     sqs = FailingClient(aws.sqs, change_message_visibility=UNREACHABLE)
-    message = a_message(event)
+    message = a_message(delivery)
 
-    assert dispatcher(aws, receivers, Queue(sqs, aws.queue_url)).settle([message]) == [message.message_id]
+    assert settler(aws, receivers, Queue(sqs, aws.queue_url)).settle([message]) == [message.message_id]
 
 
 def test_an_outcome_that_comes_too_late_changes_nothing(aws: Aws, queue: VisibilityRecorder) -> None:
-    event = stored(aws)
+    delivery = stored(aws)
 
-    def overtaken(attempted: Event, tenant: Tenant | None) -> Result:
-        assert aws.events.mark_delivered(attempted, an_attempt("http_200"))
-        return Result(attempt=an_attempt("http_500"))
+    def overtaken(attempted: Delivery, tenant: Tenant | None) -> AttemptResult:
+        assert aws.deliveries.mark_delivered(attempted, an_attempt("http_200"))
+        return AttemptResult(attempt=an_attempt("http_500"))
 
-    dispatcher(aws, overtaken, queue).settle([a_message(event)])
+    settler(aws, overtaken, queue).settle([a_message(delivery)])
 
-    assert aws.item(event)["status"] == "DELIVERED"
+    assert aws.item(delivery)["status"] == "DELIVERED"
 
 
 def test_the_handler_delivers_a_batch_over_http_and_names_what_failed(
@@ -475,7 +474,7 @@ def test_the_handler_delivers_a_batch_over_http_and_names_what_failed(
             "ALLOW_PRIVATE_TARGETS": "true",
         }.items():
             monkeypatch.setenv(name, value)
-        worker.wired_dispatcher.cache_clear()
+        worker.wired_settler.cache_clear()
         answer = worker.handler(
             {"Records": [_record(delivered), _record(failed)]}, LambdaContext("request-9")
         )
@@ -489,16 +488,16 @@ def test_the_handler_delivers_a_batch_over_http_and_names_what_failed(
     assert "whsec_" not in json.dumps(lines)
 
 
-def _stored_for(aws: Aws, tenant_id: str, url: str) -> Event:
+def _stored_for(aws: Aws, tenant_id: str, url: str) -> Delivery:
     aws.tenants.create(tenant_id=tenant_id, target_url=url, now=NOON)
-    event = an_event(tenant_id=tenant_id, target_url=url)
+    delivery = a_delivery(tenant_id=tenant_id, target_url=url)
     # The handler reads the real clock: the event must not have expired by it.
-    aws.events.put(event, shards=SHARDS, retention=timedelta(days=36500))
-    return event
+    replace(aws.events, retention=timedelta(days=36500)).put(delivery)
+    return delivery
 
 
-def _record(event: Event) -> dict[str, Any]:
-    message = a_message(event)
+def _record(delivery: Delivery) -> dict[str, Any]:
+    message = a_message(delivery)
     return {
         "messageId": message.message_id,
         "receiptHandle": message.receipt_handle,
