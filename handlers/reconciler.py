@@ -1,4 +1,4 @@
-"""The reconciler function: queues events again that were lost from the queue, on a schedule."""
+"""The reconciler function: on a schedule, queues again the events that were lost from the queue."""
 
 import os
 import time
@@ -16,16 +16,16 @@ from handlers.store.stalled import StalledEvents
 from handlers.store.status_index import StatusIndex
 from handlers.store.table import Table
 
-# At one run in ten minutes: about two a second, which the workers take beside their other work.
+# One run every ten minutes makes that about two a second, which the workers take beside their other work.
 MAX_EVENTS_PER_RUN = 1000
-# Kept free at the end of a run, to finish the event at hand and to answer.
+# Kept free at the end of a run, to finish the current event and to answer.
 RESERVE_SECONDS = 20
 
 logs.configure()
 
 
 def handler(event: dict[str, Any] | None, context: Any) -> dict[str, Any]:
-    """Reconcile and report; what invokes it has nothing to say."""
+    """Reconcile and report; the input is ignored."""
     logs.begin(context)
     report = respond(event, context, wired_reconciler())
     print(metric.line(metric.STALLED_EVENTS, report["stalled"], function_name=context.function_name))  # noqa: T201 - a log line of CloudWatch's own form

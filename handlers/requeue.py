@@ -18,7 +18,7 @@ from handlers.store.table import Table
 from handlers.store.tenants import TenantStore
 
 DLQ_VISIBILITY_SECONDS = LONGEST_RUN_SECONDS + 60
-# Kept free at the end of a run, to put back what was looked at and to answer.
+# Kept free at the end of a run, to put back messages and to answer.
 RESERVE_SECONDS = 20
 
 logs.configure()
@@ -28,8 +28,8 @@ def handler(event: dict[str, Any] | None, context: Any) -> dict[str, Any]:
     """Requeue what the input asks for and report.
 
     Raises:
-        RequeueInputError: the input is wrong, or names a tenant that is not there; Lambda hands the message
-            to the caller.
+        RequeueInputError: the input is wrong, or names an unknown tenant; Lambda hands the message to the
+            caller.
     """
     logs.begin(context)
     return respond(event, context, wired_requeuer())

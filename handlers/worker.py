@@ -21,8 +21,8 @@ from handlers.store.table import Table
 from handlers.store.tenants import TenantStore
 
 MAX_BATCH_SIZE = 10
-# An attempt ends within the webhook timeout and the function 15 s after it; the rest is for clocks that
-# differ. A message whose worker died comes back later than that, after the queue's visibility timeout.
+# An attempt ends within the webhook timeout, and the function 15 s later; the rest allows for clocks that
+# differ. A message whose worker died comes back only after that, by the queue's visibility timeout.
 HOLD_MARGIN_SECONDS = 30
 
 logs.configure()

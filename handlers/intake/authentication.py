@@ -14,10 +14,9 @@ CACHE_SIZE = 1000
 
 
 class Authenticator:
-    """Finds the holder of an API key, remembering the last ones for a minute.
+    """Finds the holder of an API key and remembers it for a minute.
 
-    A key that is disabled stops working within that minute. Unknown keys are not remembered, so a new key
-    works at once.
+    A disabled key stops working within that minute. Unknown keys are not remembered: a new key works at once.
     """
 
     def __init__(self, tenants: TenantStore, timer: Callable[[], float] = time.time) -> None:
@@ -34,8 +33,8 @@ class Authenticator:
         """The holder of the key in either header.
 
         Raises:
-            Problem: 400 when the headers carry different keys, 401 when there is no key or nobody holds
-                it, 403 when it is disabled.
+            Problem: 400 when the headers carry different keys, 401 when there is no key or it is unknown,
+                403 when it is disabled.
             botocore.exceptions.ClientError, BotoCoreError: the key could not be looked up.
         """
         keys = {key for key in (_bearer_token(authorization), x_api_key) if key}
@@ -51,7 +50,7 @@ class Authenticator:
         return holder
 
     def _find(self, api_key: str) -> ApiKeyHolder | None:
-        # Whatever is presented is looked up: neither the answer nor the work for it tells what is a key.
+        # Every presented text is looked up, so neither the answer nor its time tells what a key looks like.
         hashed = hash_api_key(api_key)
         holder = self._cache.get(hashed)
         if holder is None:
@@ -64,12 +63,12 @@ class Authenticator:
 def _bearer_token(authorization: str | None) -> str | None:
     """The token of `Bearer TOKEN` (RFC 6750; the scheme's case does not matter, RFC 9110).
 
-    Other schemes are somebody else's: a proxy's, or a library's that sends what it finds in a `.netrc`.
+    Other schemes belong to others: to a proxy, or to a library that sends what it finds in a `.netrc`.
     """
     scheme, _, token = (authorization or "").strip().partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
 def _encodable(api_key: str) -> str:
-    """The key with '?' for lone surrogates, which have no UTF-8 to be hashed; no key has a '?'."""
+    """The key with '?' for each lone surrogate, which UTF-8 cannot encode; no real key has a '?'."""
     return api_key.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""Errors as producers see them: RFC 9457 problem documents."""
+"""Errors as producers see them: problem documents of RFC 9457."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Problem(Exception):  # noqa: N818 - the RFC's term
     """A request that is answered with an error.
 
     Attributes:
-        type: the path of the problem type's description, relative to the API.
+        type: the last part of the problem type's path, `/problems/<type>`.
         detail: what is wrong with this request and what to do about it; never anything internal.
         headers: sent with the answer.
     """
@@ -51,12 +51,12 @@ class Problem(Exception):  # noqa: N818 - the RFC's term
 
 
 def shown(text: str, limit: int = MAX_SHOWN) -> str:
-    """What a producer sent, as an answer may repeat it: bounded, and escaped where it does not print."""
+    """What a producer sent, as an answer may repeat it: bounded, unprintable characters escaped."""
     return repr(text[:limit])[1:-1] + ("…" if len(text) > limit else "")
 
 
 def malformed_json(detail: str) -> Problem:
-    """400: the body is not JSON that the API takes."""
+    """400: the body is not JSON that the API accepts."""
     return Problem(
         status=HTTPStatus.BAD_REQUEST, type="malformed-json", title="Malformed JSON", detail=detail
     )
@@ -147,12 +147,12 @@ def method_not_allowed(method: str, allowed: str) -> Problem:
 
 
 def body_too_large(size: int, limit: int) -> Problem:
-    """413: the body exceeds the limit, both in bytes."""
+    """413: the body exceeds the limit; both are in bytes."""
     return Problem(
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         type="body-too-large",
         title="Body too large",
-        detail=f"The body is {size} bytes long, at most {limit} are accepted. Send a reference instead.",
+        detail=f"The body is {size} bytes long; at most {limit} are accepted. Send a reference instead.",
     )
 
 
@@ -196,6 +196,6 @@ def unavailable() -> Problem:
         status=HTTPStatus.SERVICE_UNAVAILABLE,
         type="unavailable",
         title="Temporarily unavailable",
-        detail="The event was not accepted for a passing reason on our side. Send it again.",
+        detail="The event was not accepted for a temporary reason on our side. Send it again.",
         headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
     )

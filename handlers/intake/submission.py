@@ -1,7 +1,7 @@
 """What a producer sends: validated, and kept as the bytes that were sent.
 
 A producer may have signed `data` itself, and a number means what is written, not what a parser makes of it.
-So what is parsed here is looked at and thrown away; `data` goes on as it stands in the body.
+So parsing only validates: `data` goes on as it stands in the body, byte by byte.
 """
 
 import json
@@ -18,7 +18,7 @@ from handlers.intake import problems
 from handlers.intake.problems import FieldError, shown
 
 MAX_BODY_BYTES = 262_144
-# An answer must stay small, however many unknown fields a body has and however they are called.
+# An answer must stay small, whatever the number and the length of a body's unknown fields.
 MAX_FIELD_ERRORS = 10
 MAX_FIELD_NAME = 128
 MAX_NUMBER_SHOWN = 40
@@ -35,7 +35,7 @@ MESSAGES = {
 _JSON_TYPE = "application/json"
 _PARAMETER = re.compile(r';[ \t]*([^=;\s]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^;\s]*)')
 _CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})  # ASCII is UTF-8 as well
-# Pairs, then other escapes, a backslash's own among them; what is left, and caught, is half of a pair.
+# Whole pairs, then all other escapes (also `\\`). What is left, and captured, is half of a pair.
 _SURROGATES = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\[^u]|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -64,11 +64,11 @@ class _Body(BaseModel):
 
 
 class _NoNumberError(ValueError):
-    """A number that cannot be passed on; the message says why and what to do."""
+    """A number that receivers could not read; the message says why and what to do."""
 
 
 def require_json(*, content_type: str | None, content_encoding: str | None) -> None:
-    """See that a body is declared as what is read here: JSON in UTF-8, not compressed.
+    """Refuse a body that is not declared as uncompressed JSON in UTF-8.
 
     Args:
         content_type: the header's value, None without one.
@@ -91,10 +91,10 @@ def require_json(*, content_type: str | None, content_encoding: str | None) -> N
 def parse_submission(body: bytes) -> Submission:
     """Read an event as a producer sends it.
 
-    Of names that are there twice, the last one counts.
+    Where a name occurs twice, the last one counts.
 
     Raises:
-        Problem: 413 above 262,144 bytes; 400 for what is not JSON in UTF-8 or not an event, naming the
+        Problem: 413 above 262,144 bytes; 400 if the body is not JSON in UTF-8 or not an event, naming the
             fields and what is wrong with each.
     """
     if len(body) > MAX_BODY_BYTES:
@@ -112,7 +112,7 @@ def parse_submission(body: bytes) -> Submission:
 
 
 def _data_of(text: str) -> bytes:
-    """The value of `data` as it stands in an object that is known to have one."""
+    """The value of `data` as it stands in the text of an object that has one."""
     place, found = _after_space(text, _after_space(text, 0) + 1), ""
     while text[place] != "}":
         name, place = _decode(text, place)
@@ -135,7 +135,7 @@ def _after_space(text: str, place: int) -> int:
 
 
 def _finite(number: str) -> float:
-    """Receivers would read infinity, which most of them cannot write again, or fail."""
+    """Receivers would fail on such a number, or read infinity, which most of them cannot write."""
     value = float(number)
     if not math.isfinite(value):
         told = shown(number, MAX_NUMBER_SHOWN)
@@ -159,7 +159,7 @@ def _refusal(body: bytes) -> str:
 
 
 def _refusal_of_text(text: str) -> str:
-    """Why a body is not taken: a second parser tells what is no JSON from JSON that cannot be passed on."""
+    """Why a body is refused: a second parser tells malformed JSON from JSON that cannot be passed on."""
     if text.startswith("\ufeff"):
         return "The body begins with a byte order mark (the bytes EF BB BF). Leave it out."
     try:

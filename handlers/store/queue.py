@@ -1,4 +1,4 @@
-"""The delivery queue and its dead-letter queue: messages name an event, the table holds it (claim check)."""
+"""The delivery queue and its dead-letter queue: a message names an event, and the table holds it."""
 
 import json
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ _RECEIVE_BATCH = 10  # SQS's limit for one ReceiveMessage
 
 
 class MalformedMessageError(Exception):
-    """A message that does not name an event; it cannot have come from this system."""
+    """A message that names no event; this system cannot have sent it."""
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    # DynamoDB refuses a key of more than 1,024 bytes, and with it every other event of the batch.
+    # DynamoDB refuses a key of more than 1,024 bytes, and then the whole batch read fails.
     tenant_id: str = Field(alias="tenantId", min_length=1, max_length=MAX_ID_CHARACTERS)
     event_id: str = Field(alias="eventId", min_length=1, max_length=MAX_ID_CHARACTERS)
 
@@ -32,7 +32,7 @@ class Message:
     """A received message.
 
     Attributes:
-        receive_count: how often SQS has handed it out, this time included.
+        receive_count: how often SQS has handed it out, including this time.
     """
 
     message_id: str
@@ -55,14 +55,14 @@ class Message:
 
 
 class Queue:
-    """One SQS queue. Every method raises botocore's ClientError or BotoCoreError when SQS did not do it."""
+    """One SQS queue. Every method raises botocore's ClientError or BotoCoreError on failure."""
 
     def __init__(self, client: "SQSClient", url: str) -> None:
         self._client = client
         self._url = url
 
     def send(self, key: EventKey) -> None:
-        """Queue an event; the tenant is the message group, so that SQS shares out time between tenants."""
+        """Queue an event; the tenant is the message group, so that SQS serves tenants fairly."""
         self._client.send_message(
             QueueUrl=self._url,
             MessageBody=json.dumps({"tenantId": key.tenant_id, "eventId": key.event_id}),
@@ -70,20 +70,20 @@ class Queue:
         )
 
     def waiting(self) -> int:
-        """About how many messages are ready to be handed out; those in flight do not count."""
+        """How many messages are ready to be handed out, approximately; messages in flight do not count."""
         answer = self._client.get_queue_attributes(
             QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
         )
         return int(answer.get("Attributes", {}).get("ApproximateNumberOfMessages", "0"))
 
     def set_visibility(self, receipt_handle: str, seconds: int) -> None:
-        """Hand the message out again after so many seconds, counted from now; 0 is at once."""
+        """Hand the message out again this many seconds from now; 0 means at once."""
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
 
     def receive(self, *, visibility_timeout: int) -> Sequence[Message]:
-        """Take up to ten messages, hidden from others for so many seconds; none if none came in a second."""
+        """Take up to ten messages, hidden from others for so many seconds; waits at most a second for one."""
         answer = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=_RECEIVE_BATCH,
