@@ -4,7 +4,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -41,13 +41,10 @@ class Tenant:
     """What the worker needs to sign for a tenant; secrets stay out of its `repr`."""
 
     tenant_id: str
-    target_url: str
-    webhook_secret: str
-    previous_webhook_secret: str | None = None
+    target_url: str = field(repr=False)  # it may carry a token
+    webhook_secret: str = field(repr=False)
+    previous_webhook_secret: str | None = field(default=None, repr=False)
     previous_webhook_secret_expires_at: int | None = None
-
-    def __repr__(self) -> str:
-        return f"Tenant(tenant_id={self.tenant_id!r})"
 
     def signing_secrets(self, now: datetime) -> tuple[str, ...]:
         """The secrets that sign at this moment: the current one first, the previous one until it expires."""
@@ -62,12 +59,9 @@ class NewTenant:
     """A tenant just created, with its API key, which is shown this once."""
 
     tenant_id: str
-    api_key: str
-    webhook_secret: str
-    target_url: str
-
-    def __repr__(self) -> str:
-        return f"NewTenant(tenant_id={self.tenant_id!r})"
+    api_key: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    target_url: str = field(repr=False)  # it may carry a token
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +69,8 @@ class NewKey:
     """One more API key, shown this once; the others still work."""
 
     tenant_id: str
-    api_key: str
+    api_key: str = field(repr=False)
     other_active_key_ids: Sequence[str]
-
-    def __repr__(self) -> str:
-        return f"NewKey(tenant_id={self.tenant_id!r})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,11 +78,8 @@ class RotatedSecret:
     """A new webhook secret, and until when the previous one signs as well."""
 
     tenant_id: str
-    webhook_secret: str
+    webhook_secret: str = field(repr=False)
     previous_expires_at: datetime | None
-
-    def __repr__(self) -> str:
-        return f"RotatedSecret(tenant_id={self.tenant_id!r})"
 
 
 @dataclass(frozen=True, kw_only=True)
