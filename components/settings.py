@@ -193,7 +193,7 @@ class Settings(BaseModel):
 
     @property
     def worker_timeout_seconds(self) -> int:
-        """How long one run of the worker may take."""
+        """The longest time of one worker run."""
         return self.webhook_timeout_seconds + _WORKER_RESERVE_SECONDS
 
     @property
