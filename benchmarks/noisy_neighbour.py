@@ -174,7 +174,7 @@ class Measured:
 def main(
     quiet: Annotated[int, typer.Option(min=2, help="How many events B sends.")] = 100,
     backlog: Annotated[int | None, typer.Option(min=1, help="Measure this backlog of A only.")] = None,
-    workers: Annotated[int, typer.Option(min=2, help="With so many workers.")] = 4,
+    workers: Annotated[int, typer.Option(min=2, help="How many workers run at the same time.")] = 4,
 ) -> None:
     """Send B's events behind A's backlog, whose receiver hangs; exit with 1 if B's wait exceeds the bound."""
     settings = [Setting(backlog=backlog, workers=workers)] if backlog else SETTINGS

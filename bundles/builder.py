@@ -76,14 +76,14 @@ def prepare(
     install: Installer = install_wheels,
     compiler_for: Callable[[str], Compiler | None] = find_compiler,
 ) -> Bundle:
-    """Do the work of `build`, and tell whether the bundle was cached; tests replace installer and compiler.
+    """Build like `build`, and also tell whether the bundle was cached.
 
     Args:
         function: As in `build`.
         target: As in `build`.
         root: As in `build`.
         cache: As in `build`.
-        install: Installs wheels.
+        install: Installs the wheels; tests replace it.
         compiler_for: Finds an interpreter by its version; without one there is no bytecode.
     """
     store = Store(cache or root / ".cache" / "bundles")

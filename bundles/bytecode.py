@@ -38,7 +38,7 @@ class Compiler:
         """Compile every module in `folder`, which lies `within` the tree that becomes the runtime root.
 
         One process with sorted order and a fixed hash seed writes the same bytes every time. Python never
-        checks this bytecode against its source: that saves a `stat` per import, and it holds no timestamp.
+        checks this bytecode against its source, which saves a `stat` per import; it holds no timestamp.
 
         Raises:
             BundleError: a module is not valid in this version of Python.

@@ -162,7 +162,7 @@ class Functions:
         )
 
     def reconciler(self) -> PythonFunctionArgs:
-        """Queues events again if their message was lost; reads and changes their progress, nothing else."""
+        """Queues an event again if its message was lost; reads and changes only the event's progress."""
         return PythonFunctionArgs(
             module="reconciler",
             code=self.archive_of("reconciler"),

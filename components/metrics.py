@@ -12,6 +12,8 @@ class Metric:
     """One metric of one resource.
 
     Attributes:
+        namespace: such as `AWS/SQS`.
+        name: such as `ApproximateAgeOfOldestMessage`.
         dimension: the dimension's name and value, such as `QueueName` and the queue's name.
         statistic: such as `Sum`, `Maximum` or `p99`.
     """

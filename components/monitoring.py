@@ -23,7 +23,7 @@ class MonitoringArgs:
 
     Attributes:
         watched: the names of the watched resources.
-        dashboard_name: the region is appended, because a dashboard's name must be unique in the account.
+        dashboard_name: the region is appended, because names are unique per account, across regions.
         oldest_message_seconds: an event that is owed for longer than this raises an alarm.
         reconcile_every_minutes: the time between two runs of the reconciler.
         alarm_email: receives the alarms; if empty, they are not sent.

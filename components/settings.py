@@ -225,7 +225,7 @@ def _unknown(prefix: str, key: str, keys: set[str]) -> str:
 
 
 def _reason(fault: ErrorDetails) -> str:
-    """Explain a requeue input that is JSON but invalid; other values need no more than what they must be."""
+    """Say what is wrong inside a requeue input; for other values, the description says enough."""
     error = fault.get("ctx", {}).get("error")
     return f" ({error.faults})" if isinstance(error, RequeueInputError) else ""
 

@@ -30,8 +30,8 @@ def never_fewer(args: pulumi.ResourceHookArgs) -> None:
 
 def _shards(inputs: Mapping[str, Any] | None) -> int | None:
     variables: Mapping[str, Any] = (inputs or {}).get("environment", {}).get("variables", {})
-    told = variables.get(_VARIABLE)
-    return int(told) if isinstance(told, str) and told.isdecimal() else None
+    recorded = variables.get(_VARIABLE)
+    return int(recorded) if isinstance(recorded, str) and recorded.isdecimal() else None
 
 
 def shards_never_fewer() -> pulumi.ResourceHookBinding:

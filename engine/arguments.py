@@ -156,7 +156,7 @@ def _is_plain(hint: Any, value: Any) -> bool:
     if issubclass(hint, pulumi.Archive):
         return is_archive(value)
     if hint in (int, float):
-        # `values.read` has turned every number without a fraction into an int.
+        # `engine.values.read` has turned every number without a fraction into an int.
         return isinstance(value, (int, hint)) and not isinstance(value, bool)
     return hint in _PLAIN and isinstance(value, hint)
 

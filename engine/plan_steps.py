@@ -157,15 +157,15 @@ def _protect(pulumi: Pulumi, report: Report) -> None:
         step.refused(pulumi.operate("preview"), "protect")
         pulumi.set("domainName", DOMAIN_NAME)
     before = len(pulumi.resources())
-    with report.step("destroy of what is protected") as step:
+    with report.step("destroy, protected") as step:
         operation = pulumi.operate("destroy")
         step.refused(operation, "protected")
         never(step, operation, "deleted")
         step.expect(len(pulumi.resources()) == before, f"{len(pulumi.resources())} of {before} are left")
-    with report.step("destroy --skip-preview of what is protected") as step:
+    with report.step("destroy --skip-preview, protected") as step:
         step.refused(pulumi.operate("destroy", "--skip-preview"), "protected")
         _expect_protected(step, pulumi, _PROTECTED)
-    with report.step("up, after that") as step:
+    with report.step("up, after the refused destroy") as step:
         never(step, _up(pulumi, step), "replaced", "deleted")
         step.expect(len(pulumi.resources()) == before, f"{len(pulumi.resources())} of {before} are there")
     with report.step(f"config set {PROTECTING} false, up") as step:

@@ -43,7 +43,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def GetSchema(
         self, request: provider_pb2.GetSchemaRequest, context: Any
     ) -> provider_pb2.GetSchemaResponse:
-        """Return nothing: the engine does not need the schema from which pulumi_aws was made."""
+        """Return an empty schema: the real one went into pulumi_aws and stays there."""
         return provider_pb2.GetSchemaResponse(schema="{}")
 
     def CheckConfig(self, request: provider_pb2.CheckRequest, context: Any) -> provider_pb2.CheckResponse:
