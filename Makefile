@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(STAMP)  ## Build the virtual environment .venv from the hash-locked requirements
+install: $(STAMP)  ## Build .venv from the hash-locked requirements
 
 $(STAMP): requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or later is needed, {sys.executable} is {sys.version.split()[0]}: run make PYTHON=/path/to/python3.11")'
@@ -19,7 +19,7 @@ $(STAMP): requirements-dev.txt
 	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.txt
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## Run the whole system on this machine and show deliveries, retries, the DLQ and a requeue
+demo: $(STAMP)  ## Run the whole system here and show deliveries, retries, the DLQ and a requeue
 	$(BIN)/python -m local demo
 
 run: $(STAMP)  ## Run the local stack in the foreground until Ctrl-C
@@ -28,13 +28,13 @@ run: $(STAMP)  ## Run the local stack in the foreground until Ctrl-C
 test: $(STAMP)  ## Run all tests, with branch coverage of components and handlers
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov
 
-faults: $(STAMP)  ## Kill every handler at every call, let AWS and receivers misbehave, and print what came of it
+faults: $(STAMP)  ## Kill every handler at every call, let AWS and receivers misbehave, and print the results
 	$(BIN)/python -m tests.faults
 
-security: $(STAMP)  ## Try what is claimed of security, take a safeguard out for each claim, and print the counts
+security: $(STAMP)  ## Attack every security claim, remove a safeguard for each claim, and print the counts
 	$(BIN)/python -m tests.security
 
-engine: $(STAMP)  ## Run the program by the real Pulumi engine, where its CLI is on the PATH (no AWS)
+engine: $(STAMP)  ## Run the program with the real Pulumi engine (no AWS); needs the Pulumi CLI on the PATH
 	$(BIN)/python -m engine
 
 bench: $(STAMP)  ## Print figures: events through the local stack, an attempt's cost, bundles, a noisy neighbour
@@ -43,31 +43,31 @@ bench: $(STAMP)  ## Print figures: events through the local stack, an attempt's 
 	$(BIN)/python -m bundles
 	$(BIN)/python -m benchmarks.noisy_neighbour
 
-check: $(STAMP)  ## Format check, lint, strict types, and who may import whom
+check: $(STAMP)  ## Check formatting, lint, strict types and import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports --no-logo --no-cache
 
-format: $(STAMP)  ## Format the code and mend what the linter can
+format: $(STAMP)  ## Format the code and let the linter fix what it can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Renovate runs what the headers of the locks record, in this order, and takes options in no other form.
+# Renovate runs the commands in the headers of the locks, in this order, and accepts options only in this form.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version=3.11 $(addprefix --upgrade-package=,$(UPGRADE))
 
-lock: $(BIN)/uv  ## Resolve and hash-lock every requirements file again; UPGRADE="six idna" lets those move
+lock: $(BIN)/uv  ## Resolve and hash-lock every requirements file again; UPGRADE="six idna" upgrades those two
 	$(COMPILE) --output-file=requirements-dev.txt --group=dev pyproject.toml
 	$(COMPILE) --output-file=requirements.txt --constraints=requirements-dev.txt pyproject.toml
 	for unlocked in bundles/requirements/*.in; do \
 	  $(COMPILE) --output-file=$${unlocked%.in}.txt --constraints=requirements-dev.txt $$unlocked || exit 1; \
 	done
 
-# Not $(STAMP): a lock that cannot be installed must not stand in the way of a better one.
+# This is not $(STAMP), because a lock that cannot be installed must not prevent a better one.
 $(BIN)/uv:
 	$(MAKE) $(STAMP)
 
-audit: $(STAMP)  ## Ask PyPI for known vulnerabilities of everything that is locked; fails when it does not answer
+audit: $(STAMP)  ## Ask PyPI for known vulnerabilities of all locked packages; fails if PyPI does not answer
 	$(BIN)/python -m bundles.audit
 
 clean:  ## Remove the virtual environment, the bundles and every cache

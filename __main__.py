@@ -1,8 +1,8 @@
-"""Webhook delivery on AWS: this is what `pulumi up` runs."""
+"""Webhook delivery on AWS: `pulumi up` runs this program."""
 
 from components.requirements import check_installed
 
-check_installed()  # before anything is imported that an environment of long ago may lack
+check_installed()  # before importing anything that an outdated environment may lack
 
 import pulumi  # noqa: E402 - as above
 

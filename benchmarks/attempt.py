@@ -1,9 +1,9 @@
-"""What one attempt to deliver costs in processor time, as a ratio to one `requests.post`.
+"""Measure the processor time of one delivery attempt, as a ratio to one `requests.post`.
 
-`python -m benchmarks.attempt` delivers to a receiver in a process of its own, over a connection that is kept
-and over a new one each time, and posts a body of the same length there by `requests` in the same run: that is
-the floor. An attempt also signs, bounds what is read, and vets where it connects to. Compare ratios; seconds
-only on the same machine.
+`python -m benchmarks.attempt` delivers to a receiver in another process, over a kept connection and over a
+new one each time. In the same run, `requests` posts a body of the same length there; that is the floor. An
+attempt also signs, limits how much it reads, and checks its target. Compare ratios; compare seconds only on
+the same machine.
 """
 
 import multiprocessing
@@ -91,7 +91,7 @@ def _floor(url: str, data: bytes) -> Callable[[], None]:
 
 
 def _cpu(once: Callable[[], None], times: int) -> float:
-    """Seconds of this process for one of them, the first one aside."""
+    """Seconds of this process's CPU for one call, without the first one."""
     once()
     began = time.process_time()
     for _ in range(times):

@@ -14,12 +14,12 @@ _READ_BYTES = 64 * 1024
 class HangingReceiver:
     """Listens on a free port of 127.0.0.1 while its context lasts.
 
-    One thread serves all connections. It reads what comes, so that no sender is stopped by a full buffer,
-    keeps nothing of it, and lets go of a connection once the sender has given up on it.
+    One thread serves all connections. It reads and discards all data, so that no full buffer stops a sender,
+    and closes a connection once the sender has given up on it.
 
     Attributes:
         connections: how many there were so far.
-        most_at_once: how many of them were open at the same time at the most.
+        most_at_once: the largest number that was open at the same time.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class HangingReceiver:
             for source in (self._listener, self._stop_out):
                 selector.register(source, selectors.EVENT_READ)
             while self._stop_out not in (ready := {key.fileobj for key, _ in selector.select()}):
-                # Whoever went is let go before someone new is counted.
+                # Ended connections are dropped before a new one is counted.
                 for connection in self._open & ready:
                     self._read(connection, selector)
                 if self._listener in ready:
@@ -66,7 +66,7 @@ class HangingReceiver:
         self.most_at_once = max(self.most_at_once, len(self._open))
 
     def _read(self, connection: socket.socket, selector: selectors.BaseSelector) -> None:
-        with suppress(OSError):  # reset by the sender: gone as well
+        with suppress(OSError):  # a connection that the sender reset has ended too
             if connection.recv(_READ_BYTES):
                 return
         selector.unregister(connection)

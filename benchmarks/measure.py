@@ -1,4 +1,4 @@
-"""What benchmarks share: a producer that keeps its connections, and figures from what was measured."""
+"""Shared by the benchmarks: a producer that keeps its connections, and the figures."""
 
 import statistics
 import time
@@ -14,7 +14,7 @@ from local.receiver import Delivery
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """An event that was answered 202: when, and how long that took, in seconds."""
+    """An accepted event: when its 202 came, and how many seconds that took."""
 
     event_id: str
     at: float
@@ -47,14 +47,14 @@ class Producer:
 
 
 def delays(accepted: Sequence[Accepted], deliveries: Sequence[Delivery]) -> list[float]:
-    """Seconds from accepted to received for the first time, of those that were received."""
+    """Seconds from acceptance to first receipt, for every event that was received."""
     first = {delivery.event_id: delivery.at for delivery in reversed(deliveries)}
-    # A delivery may come in before the producer has read its 202.
+    # A delivery may arrive before the producer has read its 202.
     return [max(0.0, first[event.event_id] - event.at) for event in accepted if event.event_id in first]
 
 
 def p99(seconds: Sequence[float]) -> float:
-    """The 99th percentile of two values or more."""
+    """The 99th percentile of at least two values."""
     return statistics.quantiles(seconds, n=100)[98]
 
 

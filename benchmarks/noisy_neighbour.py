@@ -1,37 +1,35 @@
-"""How long a tenant waits behind another one whose receiver hangs, against the bound that is promised.
+"""Measure how long a tenant waits behind one whose receiver hangs, and compare it with the promised bound.
 
-`python -m benchmarks.noisy_neighbour` lets tenant A owe up to 2,000 events to a receiver that accepts and
-never answers, and then has tenant B send 100 to one that answers at once. It ends with 1 if the 99th
-percentile of B's delays, accepted to received, is beyond the bound, or if more attempts ran at once than
-the workers may make.
+In `python -m benchmarks.noisy_neighbour`, tenant A owes up to 2,000 events to a receiver that accepts
+connections and never answers. Then tenant B sends 100 events to a receiver that answers at once. The exit
+code is 1 if the 99th percentile of B's delays (accepted to received) exceeds the bound, or if more attempts
+ran at once than the workers may make.
 
-**The bound.** A worker makes the attempts of its batch side by side, so no message of a batch waits for
-another one, and a batch of hanging events takes one webhook timeout. A backlog of n events takes, in full
-batches, `ceil(n / (workers * batch))` such rounds, and B's event waits for no more than all of them. An
-event of A comes again once its retry is due; if the rounds are not through by then, its second attempt may
-be ahead of B as well: the bound counts a attempts at each event, with the smallest a for which all of them
-are through before any further one can be due. That holds in whatever order the queue hands out what is due.
+**The bound.** A worker makes the attempts of its batch in parallel, so no message waits for another one of
+its batch, and a batch of hanging events takes one webhook timeout. In full batches, a backlog of n events
+takes `ceil(n / (workers * batch))` such rounds, and B's event waits at most for all of them. An event of A
+comes again once its retry is due. If the rounds are not done by then, its second attempt may also run before
+B. So the bound counts a attempts at each event, where a is the smallest number with which all of them are
+done before a further one can be due. This holds for any order in which the queue hands out messages.
 
-**The overhead of a round** is what the workers do beside waiting. The machine is shared here: in the worst
-case each of N workers does the work of its batch, S, after all others have done theirs, so a round takes at
-most `timeout + N * S`, and at least `max(timeout + S, N * S)` (the bounds of a closed queueing network with
-one station and think time). S is not fitted: it is measured in the same run, before the backlog, over
-events that are answered at once. A hanging one costs a call more, for its visibility; measured rounds show
-that the worst case leaves room for it. On AWS each worker is a machine of its own, so a round takes about
-`timeout + S`.
+**The overhead of a round** is the work that workers do besides waiting. Here they share one machine: in the
+worst case, each of N workers does the work of its batch, S, after all others have done theirs. So a round
+takes at most `timeout + N * S`, and at least `max(timeout + S, N * S)` (the bounds of a closed queueing
+network with one station and think time). S is not fitted: the same run measures it before the backlog, over
+events that are answered at once. A hanging event costs one more call, for its visibility; measured rounds
+show that the worst case leaves room for that. On AWS each worker is a machine of its own, so a round takes
+about `timeout + S`.
 
-**What the emulator does** (ministack's services/sqs.py and services/lambda_svc.py): it hands out the oldest
-visible message first and has no regard to message groups on a standard queue; a message that comes back for
-a retry has kept its place, so it goes ahead of all younger ones. One batch of up to ten goes to each of
-`MaximumConcurrency` workers at the same time, and a worker that is done gets the next one at once. That is
-the worst order for B.
+**The emulator** (ministack's services/sqs.py and services/lambda_svc.py) hands out the oldest visible message
+first and ignores message groups on a standard queue. A message that returns for a retry keeps its place, so
+it precedes all younger ones. Each of `MaximumConcurrency` workers gets one batch of up to ten at the same
+time, and the next batch as soon as it is done. That is the worst order for B.
 
-**What only SQS adds, and is not measured here.** Messages carry their tenant as `MessageGroupId`, which
-makes a standard queue fair: once a group holds more than a tenth of the messages in flight, and at least
-30, or more than a tenth of the recent processing time, messages of quiet groups are handed out before its
-own. B then waits until some worker is free, whatever the backlog: about one webhook timeout. This follows
-from what AWS documents (Amazon SQS Developer Guide, "How Amazon SQS fair queues work"), not from a
-measurement.
+**SQS's fair queues are not measured here.** Messages carry their tenant as `MessageGroupId`, which makes a
+standard queue fair. A group is noisy once it holds more than a tenth of the messages in flight and at least
+30, or more than a tenth of the recent processing time; SQS then hands out messages of quiet groups first. B
+then waits only for a free worker, about one webhook timeout, however long the backlog is. This follows from
+AWS's documentation (Amazon SQS Developer Guide, "How Amazon SQS fair queues work"), not from a measurement.
 """
 
 import math
@@ -56,7 +54,7 @@ from local.waiting import wait_for
 
 WEBHOOK_TIMEOUT_SECONDS = 1
 SCHEDULE = (60, 120, 240, 480, 960)
-# More than two rounds of eight workers: enough to tell the work for one event.
+# More than two rounds of eight workers: enough to measure the work for one event.
 CALIBRATION_EVENTS = 200
 DRAIN_SECONDS = 120
 PARALLEL = 8
@@ -64,10 +62,10 @@ PARALLEL = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is measured.
+    """One setting to measure.
 
     Attributes:
-        backlog: events of A, all ahead of B's.
+        backlog: the number of A's events, all ahead of B's.
         workers: how many run at the same time.
         schedule: the waits before the retries, in seconds.
     """
@@ -84,22 +82,22 @@ class Setting:
 
 SETTINGS = (
     Setting(backlog=400, workers=4),
-    # About a minute of rounds: with a retry due after one, it would depend on the machine's mood whether it
-    # comes between.
+    # The rounds take about a minute. If a retry were due after a minute, chance would decide whether it comes
+    # in between.
     Setting(backlog=2000, workers=4, schedule=(120, 240, 480, 960)),
     Setting(backlog=2000, workers=8),
-    # Retries fall due long before the backlog is through, and go ahead of B.
+    # Retries fall due long before the backlog is done, and go ahead of B.
     Setting(backlog=400, workers=4, schedule=(5, 600)),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bound:
-    """How long an event waits at the most.
+    """The longest wait of an event.
 
     Attributes:
         attempts: how many attempts at each event of the backlog can come before it.
-        rounds: how often every worker is taken by them.
+        rounds: how often these attempts occupy every worker.
         seconds: how long that lasts.
     """
 
@@ -109,21 +107,21 @@ class Bound:
 
 
 def longest_round(setting: Setting, work: float) -> float:
-    """What a round takes at the most when an event costs so much work, both in seconds."""
+    """The longest time of a round, given the work for one event, both in seconds."""
     return WEBHOOK_TIMEOUT_SECONDS + setting.side_by_side * work
 
 
 def bound(setting: Setting, *, round_seconds: float, own: float) -> Bound:
-    """Bound the wait behind a backlog of events whose receiver hangs, whatever order they are handed out in.
+    """Bound the wait behind a backlog of events whose receiver hangs, for any order of the queue.
 
     Args:
-        setting: the backlog, and what works on it.
-        round_seconds: what a round takes, timeout and overhead.
-        own: what the event would take without the backlog, in seconds.
+        setting: the backlog and its workers.
+        round_seconds: the time of a round, timeout and overhead.
+        own: the time that the event would take without the backlog, in seconds.
     """
     due = 0.0
     for attempts, wait in enumerate((*setting.schedule, math.inf), 1):
-        # Not before this moment can any event of the backlog come for yet another attempt.
+        # No event of the backlog can come for another attempt before this moment.
         due += WEBHOOK_TIMEOUT_SECONDS + wait
         rounds = math.ceil(attempts * setting.backlog / setting.side_by_side)
         taken = rounds * round_seconds
@@ -134,13 +132,14 @@ def bound(setting: Setting, *, round_seconds: float, own: float) -> Bound:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What came of a setting, in seconds.
+    """The result for a setting, in seconds.
 
     Attributes:
-        work: what one event costs this machine, from being handed out to being recorded, answered at once.
+        setting: the setting.
+        work: this machine's time for one event that is answered at once, from handing out to recording.
         alone: delays of B's events without a backlog.
-        behind: their delays behind it.
-        most_at_once: attempts at A's events at the same time.
+        behind: delays of B's events behind the backlog.
+        most_at_once: the largest number of attempts at A's events at the same time.
     """
 
     setting: Setting
@@ -151,18 +150,18 @@ class Measured:
 
     @property
     def shortest_round(self) -> float:
-        """A round takes no less."""
+        """The shortest time of a round."""
         batch = MAX_BATCH_SIZE * self.work
         return max(WEBHOOK_TIMEOUT_SECONDS + batch, self.setting.workers * batch)
 
     @property
     def longest_round(self) -> float:
-        """A round takes no more."""
+        """The longest time of a round."""
         return longest_round(self.setting, self.work)
 
     @property
     def bound(self) -> Bound:
-        """What B's delays must stay within: A's rounds, B's other events, and what one takes by itself."""
+        """The bound on B's delays: A's rounds, B's other events, and the time of one event by itself."""
         own = len(self.behind) * self.work + p99(self.alone)
         return bound(self.setting, round_seconds=self.longest_round, own=own)
 
@@ -175,9 +174,9 @@ class Measured:
 def main(
     quiet: Annotated[int, typer.Option(min=2, help="How many events B sends.")] = 100,
     backlog: Annotated[int | None, typer.Option(min=1, help="Measure this backlog of A only.")] = None,
-    workers: Annotated[int, typer.Option(min=2, help="With so many workers.")] = 4,
+    workers: Annotated[int, typer.Option(min=2, help="How many workers run at the same time.")] = 4,
 ) -> None:
-    """Send B's events behind A's backlog, whose receiver hangs; ends with 1 if B waits beyond the bound."""
+    """Send B's events behind A's backlog, whose receiver hangs; exit with 1 if B's wait exceeds the bound."""
     settings = [Setting(backlog=backlog, workers=workers)] if backlog else SETTINGS
     measured = [_measure(setting, quiet) for setting in settings]
     _report(measured, quiet)
@@ -193,7 +192,7 @@ def _measure(setting: Setting, quiet: int) -> Measured:
     with HangingReceiver() as hanging, Receiver() as receiver, LocalStack(config=config) as stack:
         noisy = _producer(stack, "noisy", hanging.url)
         other = _producer(stack, "quiet", receiver.url)
-        # Every worker has started before anything is measured.
+        # Every worker must have started before the measurement.
         _drain(stack, receiver, other, 2 * setting.side_by_side)
         work = _drain(stack, receiver, other, CALIBRATION_EVENTS)
         alone = _received(receiver, _send(other, quiet), seconds=DRAIN_SECONDS)
@@ -217,7 +216,7 @@ def _send(producer: Producer, events: int) -> list[Accepted]:
 
 
 def _received(receiver: Receiver, accepted: Sequence[Accepted], *, seconds: float) -> list[float]:
-    """The delays of these events, once all of them were received."""
+    """The delays of these events, once all were received."""
     ids = {event.event_id for event in accepted}
     wait_for(
         f"the delivery of {len(ids)} events",
@@ -228,7 +227,7 @@ def _received(receiver: Receiver, accepted: Sequence[Accepted], *, seconds: floa
 
 
 def _drain(stack: LocalStack, receiver: Receiver, producer: Producer, events: int) -> float:
-    """Seconds that an event takes when so many wait and are answered at once."""
+    """Seconds per event while this many wait and each is answered at once."""
     with _paused(stack):
         accepted = _send(producer, events)
     _received(receiver, accepted, seconds=DRAIN_SECONDS)
@@ -241,7 +240,7 @@ def _drain(stack: LocalStack, receiver: Receiver, producer: Producer, events: in
 
 @contextmanager
 def _paused(stack: LocalStack) -> Generator[None]:
-    """No message is handed out meanwhile: what is sent lies ahead of all that is sent later."""
+    """Hand out no messages meanwhile, so that these events precede all later ones."""
     name = stack.outputs["worker_function_name"]
     (mapping,) = stack.aws.lambda_.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     uuid = mapping.get("UUID", "")
@@ -284,8 +283,8 @@ def _report(measured: Sequence[Measured], quiet: int) -> None:
 
 
 def _measured_round(measured: Measured) -> str:
-    # Where retries come between, B gets in as soon as none is due for a moment: how many rounds it let go by
-    # is not known then.
+    # If retries come in between, B gets in as soon as none is due for a moment, so the number of rounds
+    # before it is unknown.
     return _s(p99(measured.behind) / measured.bound.rounds) if measured.bound.attempts == 1 else "-"
 
 

@@ -1,7 +1,7 @@
-"""How fast events go through the local stack, and whether each arrives exactly once.
+"""Measure how fast the local stack handles events, and whether each arrives exactly once.
 
-`python -m benchmarks.throughput` prints the figures that the documentation quotes. They are those of an
-emulator on one machine and say nothing of AWS; compare runs on the same machine only.
+`python -m benchmarks.throughput` prints the figures in the documentation. They come from an emulator on one
+machine and say nothing about AWS; compare runs only on the same machine.
 """
 
 import statistics
@@ -28,9 +28,9 @@ def main(
     parallel: Annotated[int, typer.Option(min=1, help="How many at the same time.")] = 8,
     workers: Annotated[int, typer.Option(min=2, help="How many workers run at the same time.")] = 2,
 ) -> None:
-    """Send events in parallel and wait for their deliveries; ends with 1 if one is lost or comes twice."""
-    # On AWS every worker is a machine of its own; here each is a process, and more of them than cores only
-    # start up in each other's way.
+    """Send events in parallel and wait for their deliveries; exit with 1 if one is lost or comes twice."""
+    # On AWS every worker is a machine of its own. Here each is a process, and more processes than cores only
+    # slow each other's start.
     with Receiver() as receiver, LocalStack(config={"workerMaximumConcurrency": workers}) as stack:
         tenant = stack.create_tenant("benchmark", receiver.url)
         receiver.trust(tenant.webhook_secret)
@@ -38,7 +38,7 @@ def main(
         began = time.time()
         with ThreadPoolExecutor(parallel) as pool:
             accepted = list(pool.map(producer.send, range(events)))
-        # What is left in the queue when all have arrived would be a second delivery in the making.
+        # A message that is left in the queue after all events have arrived would cause a second delivery.
         wait_for("an empty queue", lambda: not stack.queued(), seconds=DRAIN_SECONDS)
         lasted = max(delivery.at for delivery in receiver.deliveries()) - began
         title = f"{events} events, {parallel} in parallel, {workers} workers, on this machine"

@@ -1,6 +1,6 @@
-"""The zips of the functions: locked wheels of the target platform, the handlers, bytecode.
+"""Build the functions' bundles: locked wheels for the target platform, the handlers, bytecode.
 
-`build` is what the Pulumi program calls. Nothing here knows of Pulumi.
+The Pulumi program calls `build`; this package does not use Pulumi.
 """
 
 from bundles.builder import Bundle, build, functions, prepare

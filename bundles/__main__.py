@@ -1,4 +1,4 @@
-"""`python -m bundles`: build every bundle for AWS Lambda and print what came out."""
+"""`python -m bundles`: build every bundle for AWS Lambda and print its size."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ _ROW = "{:<10}{:>10}{:>7}{:>10}{:>8}{:>9}  {}\n"
 
 
 def main(root: Path = REPO) -> int:
-    """Build all bundles and print a line for each, sizes in MB; 1 when one cannot be built."""
+    """Build all bundles and print a line for each, sizes in MB; return 1 if one cannot be built."""
     sys.stdout.write(f"Bundles for {Target.LAMBDA}, sizes in MB\n")
     sys.stdout.write(_ROW.format("function", "packages", "files", "unzipped", "zipped", "seconds", "cache"))
     for function in functions(root):

@@ -1,10 +1,10 @@
-"""The bill of materials of a bundle: which packages it holds, for whoever has to answer for them.
+"""The bill of materials of a bundle: a list of its packages for those who answer for them.
 
-CycloneDX (https://cyclonedx.org), as JSON beside the packages. It is read off the installed packages, not
-off the lock, and holds neither time nor chance: equal packages have equal bills, to the byte.
+It is CycloneDX (https://cyclonedx.org) as JSON, beside the packages. It lists the installed packages, not the
+lock, and holds no time and no random value: equal packages have equal bills, to the byte.
 
-It has no hashes of wheels. A lock accepts any file of a release, and what is installed does not tell which
-of them it came from.
+It has no hashes of wheels: a lock accepts any file of a release, and an installed package does not record
+which file it came from.
 """
 
 import json
@@ -47,9 +47,9 @@ def _describe(function: str, packages: Path) -> dict[str, Any]:
 
 
 def _without_chance(document: dict[str, Any]) -> dict[str, Any]:
-    """Drop the time, derive the serial number from the rest, and claim nothing that is not known."""
+    """Drop the time, derive the serial number from the rest, and claim no unknown dependencies."""
     del document["metadata"]["timestamp"], document["serialNumber"]
-    # An entry without `dependsOn` says that a component depends on nothing: nobody has looked.
+    # An entry without `dependsOn` would claim that a component depends on nothing, which nobody has checked.
     document["dependencies"] = [entry for entry in document["dependencies"] if "dependsOn" in entry]
     content = json.dumps(document, sort_keys=True)
     return {**document, "serialNumber": uuid.uuid5(uuid.NAMESPACE_OID, content).urn}
@@ -67,7 +67,7 @@ def _describe_package(package: Distribution) -> Any:
 
 
 def _licences(package: Distribution) -> list[License]:
-    """What METADATA declares: an SPDX expression (PEP 639), or else the fields that came before it."""
+    """The licences that METADATA declares: an SPDX expression (PEP 639), or else in the older fields."""
     for expression in _fields(package, "License-Expression"):
         return [_LICENCES.make_from_string(expression, license_acknowledgement=_DECLARED)]
     declared = [text.strip().splitlines()[0] for text in _fields(package, "License") if text.strip()]

@@ -1,7 +1,8 @@
-"""From a function's lock and the handlers to a folder that is ready to be zipped.
+"""Turn a function's lock and the handlers into a folder that is ready to be zipped.
 
-Two steps, each kept under the hash of everything that goes into it: the installed packages with their bill of
-materials, which change with the lock, and the bundle, which is those packages by hard link plus the handlers.
+There are two steps, and each result is kept under the hash of all its inputs. First come the installed
+packages with their bill of materials, which change with the lock; then the bundle, which hard-links those
+packages and adds the handlers.
 """
 
 import functools
@@ -32,8 +33,8 @@ class Bundle:
     """A finished bundle.
 
     Attributes:
-        path: The folder; the function's handler in it is `handlers.<function>.handler`.
-        cached: Whether it was there already.
+        path: The folder; its handler is `handlers.<function>.handler`.
+        cached: Whether it existed already.
     """
 
     path: Path
@@ -41,28 +42,28 @@ class Bundle:
 
     @property
     def bill(self) -> Path:
-        """Its bill of materials: the packages in it, as CycloneDX JSON."""
+        """The bill of materials: the bundle's packages, as CycloneDX JSON."""
         return self.path / _BILL
 
 
 def build(function: str, target: Target, *, root: Path = REPO, cache: Path | None = None) -> Path:
-    """The folder of a function's bundle, for `pulumi.FileArchive`.
+    """Return the folder of a function's bundle, for `pulumi.FileArchive`.
 
     Args:
         function: One of `functions(root)`.
-        target: Where it is to run.
+        target: Where the bundle runs.
         root: The project, with `handlers/` and `bundles/requirements/`.
         cache: Where finished bundles are kept; `.cache/bundles` of the project by default.
 
     Raises:
-        BundleError: the function is unknown, its wheels cannot be had, a module does not compile, or the
+        BundleError: the function is unknown, a wheel is unavailable, a module does not compile, or the
             bundle is too large for AWS Lambda.
     """
     return prepare(function, target, root=root, cache=cache).path
 
 
 def functions(root: Path = REPO) -> list[str]:
-    """The functions that can be bundled: those that have a requirements file."""
+    """The functions that can be bundled: those with a requirements file."""
     return sorted(path.stem for path in (root / _REQUIREMENTS).glob("*.in"))
 
 
@@ -75,14 +76,14 @@ def prepare(
     install: Installer = install_wheels,
     compiler_for: Callable[[str], Compiler | None] = find_compiler,
 ) -> Bundle:
-    """As `build`, and tells whether the bundle was cached; its means can be replaced.
+    """Build like `build`, and also tell whether the bundle was cached.
 
     Args:
-        function: One of `functions(root)`.
-        target: Where it is to run.
-        root: The project.
-        cache: Where finished bundles are kept.
-        install: Installs wheels.
+        function: As in `build`.
+        target: As in `build`.
+        root: As in `build`.
+        cache: As in `build`.
+        install: Installs the wheels; tests replace it.
         compiler_for: Finds an interpreter by its version; without one there is no bytecode.
     """
     store = Store(cache or root / ".cache" / "bundles")
@@ -102,7 +103,7 @@ def prepare(
 
 @dataclass(frozen=True, kw_only=True)
 class _Recipe:
-    """All that goes into a bundle; its names are digests of just that."""
+    """All the inputs of a bundle; both names are digests of exactly these inputs."""
 
     function: str
     target: Target
@@ -139,7 +140,7 @@ class _Recipe:
             self.compiler.compile(tree, within=tree)
 
     def _write_bill(self, tree: Path) -> None:
-        # The library takes longer to import than a bundle that is cached takes to be found.
+        # Importing the library takes longer than finding a cached bundle.
         from bundles.bill import write_bill  # noqa: PLC0415
 
         write_bill(tree / _BILL, function=self.function, packages=tree)
@@ -156,7 +157,7 @@ class _Recipe:
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
-    """Every file of a source folder by its relative path, without caches and hidden files."""
+    """Read every file of a source folder, by relative path, without caches and hidden files."""
     found: dict[str, bytes] = {}
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
@@ -170,23 +171,25 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 def _find_lock(function: str, root: Path) -> Path:
     if function not in functions(root):
-        raise BundleError(f"There is no function {function!r} to bundle, only {', '.join(functions(root))}.")
+        raise BundleError(f"Unknown function {function!r}. Choose one of {', '.join(functions(root))}.")
     lock = root / _REQUIREMENTS / f"{function}.txt"
     if not lock.is_file():
-        raise BundleError(f"{lock} is missing, {function!r} cannot be bundled: run `make lock`.")
+        raise BundleError(f"{lock} is missing, so {function!r} cannot be bundled: run `make lock`.")
     return lock
 
 
 def _read_source(function: str, root: Path) -> dict[str, bytes]:
     source = read_files(root / _SOURCE)
     if f"{function}.py" not in source:
-        raise BundleError(f"{root / _SOURCE / function}.py is missing: it holds the handler of {function!r}.")
+        raise BundleError(
+            f"{root / _SOURCE / function}.py is missing: put the handler of {function!r} there."
+        )
     return source
 
 
 @functools.cache
 def _builder_version() -> str:
-    """Changes with the code that builds, so that bundles of an older builder are not found."""
+    """A digest of the building code, so that a changed builder reuses no older bundle."""
     modules = {path.name: path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))}
     return digest(*_parts(modules))
 

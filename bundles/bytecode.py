@@ -1,6 +1,6 @@
-"""Bytecode, made beforehand by an interpreter of the target's version.
+"""Compile bytecode at build time, with an interpreter of the target's version.
 
-`/var/task` is read-only: a module without bytecode is compiled again at every cold start.
+`/var/task` is read-only, so Python compiles a module without bytecode again at every cold start.
 """
 
 import functools
@@ -28,7 +28,7 @@ class Compiler:
 
     Attributes:
         executable: Its path.
-        version: Its full version, such as `3.13.1`: part of what a bundle's contents depend on.
+        version: Its full version, such as `3.13.1`; a bundle's contents depend on it.
     """
 
     executable: str
@@ -37,8 +37,8 @@ class Compiler:
     def compile(self, folder: Path, *, within: Path) -> None:
         """Compile every module in `folder`, which lies `within` the tree that becomes the runtime root.
 
-        One process, in sorted order and with a fixed hash seed, writes the same bytes every time. Bytecode
-        that is never checked against its source spares a `stat` per import, and no clock is written into it.
+        One process with sorted order and a fixed hash seed writes the same bytes every time. Python never
+        checks this bytecode against its source, which saves a `stat` per import; it holds no timestamp.
 
         Raises:
             BundleError: a module is not valid in this version of Python.
@@ -57,16 +57,16 @@ class Compiler:
         )
         if done.returncode != 0:
             said = " ".join((done.stdout + done.stderr).replace(f"{within}{os.sep}", "").split())
-            raise BundleError(f"Python {self.version} cannot compile the bundle, mend the module: {said}")
+            raise BundleError(f"Python {self.version} cannot compile the bundle. Fix the module: {said}")
 
 
 @functools.cache
 def find_compiler(python_version: str) -> Compiler | None:
-    """The interpreter that compiles for `python_version` (`3.13`), or None, which is logged once."""
+    """Find the interpreter that compiles for `python_version` (`3.13`); None is logged, once."""
     compiler = first_working(_candidates(python_version), python_version)
     if compiler is None:
         logger.warning(
-            "No Python %s here, the bundles carry no bytecode and start slower: run `uv python install %s`.",
+            "No Python %s here, so bundles lack bytecode and start slower: run `uv python install %s`.",
             python_version,
             python_version,
         )
@@ -74,7 +74,7 @@ def find_compiler(python_version: str) -> Compiler | None:
 
 
 def first_working(candidates: Iterable[str], python_version: str) -> Compiler | None:
-    """The first candidate that runs and is a release of CPython `python_version`."""
+    """Find the first candidate that runs and is a release of CPython `python_version`."""
     for executable in candidates:
         try:
             probe = subprocess.run(  # noqa: S603 - arguments are ours, there is no shell
@@ -94,7 +94,7 @@ def first_working(candidates: Iterable[str], python_version: str) -> Compiler | 
 
 
 def _candidates(python_version: str) -> Iterator[str]:
-    """Paths to try, cheapest first: shims of version managers exist for versions that do not run."""
+    """Paths to try, cheapest first; a version manager's shim may exist for a version that does not run."""
     if sys.version_info[:2] == tuple(int(part) for part in python_version.split(".")):
         yield sys.executable
     managed = subprocess.run(  # noqa: S603 - arguments are ours, there is no shell

@@ -1,5 +1,5 @@
-"""What goes wrong while a bundle is built."""
+"""The error that stops the building of a bundle."""
 
 
 class BundleError(Exception):
-    """A bundle cannot be built; the message is one paragraph that names the fault and the remedy."""
+    """A bundle cannot be built; the message names the fault and the remedy in one paragraph."""

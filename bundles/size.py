@@ -1,4 +1,4 @@
-"""How large a bundle is, against what AWS Lambda accepts."""
+"""Measure a bundle and compare it with the quotas of AWS Lambda."""
 
 import os
 import tempfile
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bundles.errors import BundleError
 
-# AWS Lambda quotas, "Deployment package (.zip file archive) size": the API rejects more than these bytes.
+# In bytes (AWS Lambda quotas, "Deployment package (.zip file archive) size"); the API rejects larger bundles.
 ZIPPED_LIMIT = 50 * 1024 * 1024
 UNZIPPED_LIMIT = 250 * 1024 * 1024
 
@@ -20,7 +20,7 @@ class Size:
     Attributes:
         files: How many.
         unzipped: Bytes of their contents.
-        zipped: Bytes of a deflated zip of them.
+        zipped: Bytes of their deflated zip.
     """
 
     files: int
@@ -40,10 +40,10 @@ def measure(tree: Path) -> Size:
 
 
 def check(size: Size, *, function: str) -> None:
-    """Hold a bundle against the quotas of AWS Lambda.
+    """Compare a bundle with the quotas of AWS Lambda.
 
     Raises:
-        BundleError: it is larger than a direct upload or an unpacked function may be.
+        BundleError: it is too large for a direct upload or as an unpacked function.
     """
     for found, limit, kind in (
         (size.zipped, ZIPPED_LIMIT, "zipped, for a direct upload"),
@@ -51,6 +51,6 @@ def check(size: Size, *, function: str) -> None:
     ):
         if found > limit:
             raise BundleError(
-                f"The bundle of {function!r} has {found:,} bytes, AWS Lambda takes {limit:,} {kind}: "
+                f"The bundle of {function!r} has {found:,} bytes, but AWS Lambda takes {limit:,} {kind}: "
                 f"drop requirements from {function}.in and run `make lock`, or trim more in bundles/trim.py."
             )

@@ -1,4 +1,4 @@
-"""Finished trees, kept under the hash of what they were made from."""
+"""Keep finished trees under the hash of their inputs."""
 
 import contextlib
 import hashlib
@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KEPT_SECONDS = 7 * 24 * 3600
-"""How long a tree that nobody asks for stays."""
+"""A tree is deleted if nobody has asked for it for this long."""
 
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of finished trees. Any number of processes may use it at once."""
+    """A folder of finished trees; any number of processes may use it at once."""
 
     folder: Path
 
     def find(self, name: str) -> Path | None:
-        """The finished tree of that name; asking for it keeps it."""
+        """Find the finished tree of that name; asking for a tree keeps it."""
         tree = self.folder / name
         try:
             os.utime(tree)
@@ -32,8 +32,8 @@ class Store:
     def make(self, name: str, fill: Callable[[Path], None]) -> Path:
         """Let `fill` write a tree into an empty folder, and give it that name once it is complete.
 
-        When two do so at once the first to finish wins, and both get the same tree. Whatever `fill`
-        raises leaves nothing behind.
+        If two processes do so at once, the first to finish wins and both get the same tree. If `fill`
+        raises an exception, nothing is left behind.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._forget_unused()
@@ -59,7 +59,7 @@ class Store:
 
 
 def digest(*parts: bytes) -> str:
-    """A name for contents: equal parts, and only those, have equal digests."""
+    """Name contents by their hash: only equal parts have equal digests."""
     sha256 = hashlib.sha256()
     for part in parts:
         sha256.update(len(part).to_bytes(8, "big"))
@@ -68,7 +68,7 @@ def digest(*parts: bytes) -> str:
 
 
 def _set_modes(tree: Path) -> None:
-    """Readable by everyone, as AWS Lambda demands, whatever the umask of whoever builds."""
+    """Make all files readable by everyone, as AWS Lambda demands, even if the builder's umask is stricter."""
     for folder, _, names in os.walk(tree):
         Path(folder).chmod(0o755)
         for name in names:

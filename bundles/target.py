@@ -1,4 +1,4 @@
-"""Where a bundle is to run."""
+"""Where a bundle runs."""
 
 import platform
 import sys
@@ -22,7 +22,7 @@ class Target:
 
     @classmethod
     def host(cls) -> Self:
-        """The running interpreter on this machine: what the local stack executes."""
+        """The interpreter that runs now, on this machine; the local stack uses it."""
         return cls(
             f"{sys.version_info.major}.{sys.version_info.minor}",
             platform_name(system=platform.system(), machine=platform.machine(), libc=platform.libc_ver()[0]),
@@ -37,7 +37,7 @@ Target.LAMBDA = Target("3.13", "aarch64-manylinux2014")
 
 
 def platform_name(*, system: str, machine: str, libc: str) -> str:
-    """The name by which uv knows a platform, from what the module `platform` tells about it."""
+    """Return uv's name for a platform, given what the module `platform` reports."""
     architecture = {"arm64": "aarch64", "amd64": "x86_64"}.get(machine.lower(), machine.lower())
     if system == "Darwin":
         return f"{architecture}-apple-darwin"

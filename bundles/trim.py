@@ -1,13 +1,13 @@
-"""What installed packages hold and a function never reads."""
+"""Leave out files of installed packages that a function never reads."""
 
 import shutil
 from pathlib import Path
 
 SERVICES = frozenset({"dynamodb", "sqs"})
-"""The services whose API models stay in botocore; the handlers can make clients of no others."""
+"""Only these services keep their API models in botocore, so handlers can make clients of these alone."""
 
-# How a package came to be installed: of no use at run time, and some differ from one install to the next.
-# METADATA stays, importlib.metadata reads versions from it.
+# They record how a package was installed: useless at run time, and some differ between installs.
+# METADATA stays, because importlib.metadata reads versions from it.
 _INSTALL_RECORDS = frozenset({"RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json"})
 
 

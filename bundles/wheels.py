@@ -1,4 +1,4 @@
-"""Locked wheels for another platform, installed by uv."""
+"""Let uv install locked wheels for another platform."""
 
 import os
 import re
@@ -24,17 +24,17 @@ class Installer(Protocol):
     """Installs the wheels that a lock pins into an empty folder."""
 
     def __call__(self, *, function: str, lock: Path, target: Target, into: Path) -> None:
-        """Raise BundleError unless every pinned wheel is in `into`."""
+        """Install every pinned wheel into `into`, or raise BundleError."""
         ...
 
 
 def install_wheels(
     *, function: str, lock: Path, target: Target, into: Path, environ: Mapping[str, str] | None = None
 ) -> None:
-    """Install what `lock` pins, by hash and from wheels only, for `target` rather than this machine.
+    """Install the wheels that `lock` pins, checked by hash, for `target` rather than this machine.
 
-    The files may be links into uv's cache: they are to be copied, never changed.
-    uv's own settings hold: an index of one's own is `UV_DEFAULT_INDEX` or a `uv.toml`.
+    The files may be links into uv's cache: copy them, never change them.
+    uv's own settings apply: `UV_DEFAULT_INDEX` or a `uv.toml` names another index.
 
     Raises:
         BundleError: no wheel fits, a hash differs, or the index does not answer.
@@ -51,7 +51,7 @@ def install_wheels(
     ]
     done = subprocess.run(  # noqa: S603 - arguments are ours, there is no shell
         command,
-        # Were it asked for in the environment, bytecode of this Python would differ between machines.
+        # If the environment asked for bytecode, this Python would write some that differs between machines.
         env={**(os.environ if environ is None else environ), "UV_COMPILE_BYTECODE": "0"},
         capture_output=True,
         text=True,
@@ -62,10 +62,10 @@ def install_wheels(
 
 
 def find_uv() -> str:
-    """The uv program that is installed with this Python.
+    """Find the uv program that is installed with this Python.
 
     Raises:
-        BundleError: it is not there.
+        BundleError: there is none.
     """
     try:
         return find_uv_bin()
@@ -76,7 +76,7 @@ def find_uv() -> str:
 
 
 def explain(output: str, *, function: str, lock: Path, target: Target) -> BundleError:
-    """Turn what uv printed as it failed into one message with a remedy."""
+    """Turn the output of a failed uv into one message with a remedy."""
     failed = f"The bundle of {function!r} for {target} cannot be built: "
     source = lock.with_suffix(".in").name
     if match := _HASH_MISMATCH.search(output):

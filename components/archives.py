@@ -10,21 +10,21 @@ import bundles
 from components.settings import BundleTarget
 
 Archives = Callable[[str], pulumi.Archive]
-"""Gives the archive of a function's bundle by the function's name."""
+"""Takes a function's name and returns the archive of its bundle."""
 
 
 class Build(Protocol):
-    """Builds a bundle; `bundles.build` is the one."""
+    """Builds a bundle, as `bundles.build` does."""
 
     def __call__(self, function: str, target: bundles.Target, /) -> Path:
-        """The folder of a function's bundle."""
+        """Return the folder of a function's bundle."""
         ...
 
 
 def archives(bundle_target: BundleTarget, build: Build = bundles.build) -> Archives:
-    """Archives of bundles built for AWS Lambda, or for this machine.
+    """Return archives of bundles built for AWS Lambda, or for this machine.
 
-    Building raises pulumi.RunError, which Pulumi shows without a traceback, when a bundle cannot be had.
+    If a bundle cannot be built, they raise pulumi.RunError, which Pulumi shows without a traceback.
     """
     target = bundles.Target.host() if bundle_target == "host" else bundles.Target.LAMBDA
 

@@ -1,4 +1,4 @@
-"""A domain of one's own for the HTTP API."""
+"""A custom domain for the HTTP API."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 _VALIDATION_TTL_SECONDS = 300
-# Of the certificate by its record: mostly a few minutes. By default the provider would wait for 75.
+# ACM mostly validates a certificate within minutes. The provider's default is to wait for 75 minutes.
 _VALIDATION_TIMEOUT = "15m"
 
 
@@ -16,9 +16,9 @@ class CustomDomainArgs:
 
     Attributes:
         domain_name: the host name.
-        hosted_zone_name: the public Route 53 zone that holds it.
-        stage: what the name leads to.
-        protect_data: refuse to delete the domain name: it is what producers know.
+        hosted_zone_name: the public Route 53 zone that contains it.
+        stage: the API stage that answers at this name.
+        protect_data: Pulumi refuses to delete the domain name, because producers use it.
     """
 
     domain_name: str
@@ -87,7 +87,7 @@ def _validated_certificate(
         type=proof.resource_record_type,
         records=[proof.resource_record_value],
         ttl=_VALIDATION_TTL_SECONDS,
-        # ACM asks for the same record for the same name: one may be left from an earlier certificate.
+        # ACM uses the same record for every certificate of a name: an earlier one may have left it.
         allow_overwrite=True,
         opts=child,
     )

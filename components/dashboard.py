@@ -1,4 +1,4 @@
-"""The dashboard: from the request of a producer to what could not be delivered."""
+"""The dashboard: it follows events from the producer's request to the dead-letter queue."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _Lines = Mapping[str, Metric]
 
 @dataclass(frozen=True, kw_only=True)
 class Watched:
-    """The names of the parts whose metrics are shown."""
+    """The names of the resources whose metrics the dashboard and the alarms use."""
 
     api_id: pulumi.Input[str]
     queue_name: pulumi.Input[str]

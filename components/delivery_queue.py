@@ -1,4 +1,4 @@
-"""The delivery queue and the dead-letter queue that takes what could not be delivered."""
+"""The delivery queue and its dead-letter queue."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,8 @@ import pulumi_aws as aws
 
 from components.permission import deny_without_tls, policy
 
-RETENTION_SECONDS = 14 * 24 * 60 * 60
-"""SQS's longest. A message keeps its first enqueue time in the dead-letter queue."""
-
+# SQS's maximum. A message that moves to the dead-letter queue keeps its first enqueue time.
+_RETENTION_SECONDS = 14 * 24 * 60 * 60
 # AWS Lambda developer guide, "Using Lambda with Amazon SQS": at least six times the function's timeout.
 _VISIBILITY_PER_TIMEOUT = 6
 
@@ -21,7 +20,7 @@ class DeliveryQueueArgs:
     Attributes:
         consumer_timeout_seconds: how long one invocation of the function that reads the queue may take.
         max_receive_count: how often a message is handed out before it goes to the dead-letter queue.
-        protect_data: refuse to delete the queues: they hold what is owed and what failed.
+        protect_data: Pulumi refuses to delete the queues, because they hold owed and failed events.
     """
 
     consumer_timeout_seconds: int
@@ -30,7 +29,7 @@ class DeliveryQueueArgs:
 
 
 class DeliveryQueue(pulumi.ComponentResource):
-    """Two SQS queues, a policy for each that refuses plain connections, and the redrive between them."""
+    """Two SQS queues, a policy for each that denies access without TLS, and the redrive between them."""
 
     queue: aws.sqs.Queue
     dlq: aws.sqs.Queue
@@ -43,21 +42,21 @@ class DeliveryQueue(pulumi.ComponentResource):
         guarded = pulumi.ResourceOptions(parent=self, protect=args.protect_data)
         self.dlq = aws.sqs.Queue(
             f"{name}-dlq",
-            message_retention_seconds=RETENTION_SECONDS,
+            message_retention_seconds=_RETENTION_SECONDS,
             sqs_managed_sse_enabled=True,
             opts=guarded,
         )
         self.queue = aws.sqs.Queue(
             f"{name}-queue",
             visibility_timeout_seconds=_VISIBILITY_PER_TIMEOUT * args.consumer_timeout_seconds,
-            message_retention_seconds=RETENTION_SECONDS,
+            message_retention_seconds=_RETENTION_SECONDS,
             redrive_policy=pulumi.Output.json_dumps(
                 {"deadLetterTargetArn": self.dlq.arn, "maxReceiveCount": args.max_receive_count}
             ),
             sqs_managed_sse_enabled=True,
             opts=guarded,
         )
-        # A resource of its own, since each queue would otherwise need the other's ARN first.
+        # This is a separate resource, because otherwise each queue would need the other's ARN first.
         aws.sqs.RedriveAllowPolicy(
             f"{name}-dlq-redrive-allow-policy",
             queue_url=self.dlq.url,

@@ -1,4 +1,4 @@
-"""The four functions: what each one is told, and all that it may do."""
+"""The four functions: the environment and all the permissions of each."""
 
 from dataclasses import dataclass
 
@@ -18,12 +18,12 @@ from handlers.environment import (
 )
 from handlers.store import schema
 
-# Longer than the 30 seconds that an HTTP API waits: it then answers 503, where an invocation that timed out
-# would make it answer 500.
+# An HTTP API waits for 30 seconds and then answers 503. If the function timed out first, it would answer 500.
 _INGEST_TIMEOUT_SECONDS = 35
-# Less than the time between two runs, so that they overlap only where Lambda tries a failed one again. It
-# does no harm then: what one has marked as queued, the other leaves.
+# Shorter than the time between two runs, so that runs overlap only when Lambda retries a failed one. An
+# overlap does no harm: each run skips events that the other has marked as queued.
 _RECONCILER_TIMEOUT_SECONDS = 300
+_MEMORY_MB = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Functions:
     queue: DeliveryQueue
 
     def ingest(self) -> PythonFunctionArgs:
-        """Stores and queues what producers post; may read who holds a key, but no secret and no payload."""
+        """Stores and queues posted events; may look up a key's holder, but reads no secret or payload."""
         return PythonFunctionArgs(
             module="ingest",
             code=self.archive_of("ingest"),
@@ -66,13 +66,13 @@ class Functions:
                 Permission(actions=["sqs:SendMessage"], resource=self.queue.queue.arn),
             ],
             timeout_seconds=_INGEST_TIMEOUT_SECONDS,
-            memory_mb=512,
+            memory_mb=_MEMORY_MB,
             log_retention_days=self.settings.log_retention_days,
             hooks=shards_never_fewer(),
         )
 
     def worker(self) -> PythonFunctionArgs:
-        """Delivers what the queue names; the only one that may read a tenant's secrets."""
+        """Delivers the queued events; no other function may read a tenant's secrets."""
         return PythonFunctionArgs(
             module="worker",
             code=self.archive_of("worker"),
@@ -101,12 +101,12 @@ class Functions:
                 Permission(actions=["dynamodb:Query"], resource=self.tables.tenant_id_index_arn),
             ],
             timeout_seconds=self.settings.worker_timeout_seconds,
-            memory_mb=512,
+            memory_mb=_MEMORY_MB,
             log_retention_days=self.settings.log_retention_days,
         )
 
     def requeue(self) -> PythonFunctionArgs:
-        """Sends failed events again; the only one that touches the DLQ. Reads no secret and no payload."""
+        """Sends failed events again; no other function may use the DLQ. Reads no secret or payload."""
         return PythonFunctionArgs(
             module="requeue",
             code=self.archive_of("requeue"),
@@ -143,12 +143,12 @@ class Functions:
                 ),
             ],
             timeout_seconds=LONGEST_RUN_SECONDS,
-            memory_mb=512,
+            memory_mb=_MEMORY_MB,
             log_retention_days=self.settings.log_retention_days,
         )
 
     def reconciler(self) -> PythonFunctionArgs:
-        """Queues events again whose message was lost; sees and changes where they stand, and nothing else."""
+        """Queues an event again if its message was lost; reads and changes only the event's progress."""
         return PythonFunctionArgs(
             module="reconciler",
             code=self.archive_of("reconciler"),
@@ -182,6 +182,6 @@ class Functions:
                 ),
             ],
             timeout_seconds=_RECONCILER_TIMEOUT_SECONDS,
-            memory_mb=512,
+            memory_mb=_MEMORY_MB,
             log_retention_days=self.settings.log_retention_days,
         )

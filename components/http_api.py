@@ -8,13 +8,13 @@ import pulumi_aws as aws
 
 from handlers.intake.routes import ROUTES
 
-# The function also answers whatever is no route, so that 404 and 405 are problem documents too.
+# The function also answers requests to unknown routes, so that 404 and 405 are problem documents too.
 _ROUTE_KEYS = {route.name: route.key for route in ROUTES} | {"default": "$default"}
 
-# API Gateway allows itself to write to any other group by a statement in a policy of the account, which has
-# 5,120 characters (API Gateway developer guide, "Logging considerations").
+# For a log group with any other name, API Gateway adds a statement to an account-wide policy that takes 5,120
+# characters (API Gateway developer guide, "Logging considerations").
 _ACCESS_LOG_PREFIX = "/aws/vendedlogs/webhooks-access-"
-# No headers: they carry API keys.
+# Headers stay out, because they carry API keys.
 _ACCESS_LOG = {
     field: f"$context.{variable}"
     for field, variable in {
@@ -33,14 +33,14 @@ _ACCESS_LOG = {
 
 @dataclass(frozen=True, kw_only=True)
 class HttpApiArgs:
-    """What answers the requests.
+    """How the API answers requests.
 
     Attributes:
-        function: invoked with payload format 2.0.
-        log_retention_days: of the access log.
-        requests_per_second: taken of all producers together; the others are answered 429. An account allows
-            10,000 by default.
-        protect_data: refuse to delete the API: its address is what producers know.
+        function: answers every request; it is invoked with payload format 2.0.
+        log_retention_days: how long the access log keeps its lines.
+        requests_per_second: the limit for all producers together; requests above it are answered 429. An
+            account allows 10,000 by default.
+        protect_data: Pulumi refuses to delete the API, because producers use its address.
     """
 
     function: aws.lambda_.Function
@@ -61,7 +61,7 @@ class HttpApi(pulumi.ComponentResource):
         self.api = aws.apigatewayv2.Api(
             f"{name}-api",
             protocol_type="HTTP",
-            # Its own address stays beside a custom domain: producers move over when they please.
+            # The AWS address keeps working beside a custom domain, so producers can move over at any time.
             disable_execute_api_endpoint=False,
             opts=pulumi.ResourceOptions(parent=self, protect=args.protect_data),
         )
@@ -77,7 +77,7 @@ class HttpApi(pulumi.ComponentResource):
             api_id=self.api.id,
             name="$default",
             auto_deploy=True,
-            # A stage whose settings lack either limit is deployed with 0 and answers 429 to everything.
+            # If either limit is missing, the stage is deployed with 0 and answers 429 to every request.
             default_route_settings={
                 "throttling_rate_limit": args.requests_per_second,
                 "throttling_burst_limit": args.requests_per_second,

@@ -1,4 +1,4 @@
-"""CloudWatch's metrics of the system's parts, as values that alarms and the dashboard share."""
+"""The CloudWatch metrics that alarms and the dashboard share."""
 
 from dataclasses import dataclass
 
@@ -12,6 +12,8 @@ class Metric:
     """One metric of one resource.
 
     Attributes:
+        namespace: such as `AWS/SQS`.
+        name: such as `ApproximateAgeOfOldestMessage`.
         dimension: the dimension's name and value, such as `QueueName` and the queue's name.
         statistic: such as `Sum`, `Maximum` or `p99`.
     """
@@ -28,7 +30,7 @@ class Metric:
         return {key: value}
 
     def line(self, label: str) -> list[object]:
-        """The metric as a line of a dashboard's widget."""
+        """The metric as a line of a dashboard widget."""
         return [self.namespace, self.name, *self.dimension, {"label": label, "stat": self.statistic}]
 
 
@@ -45,7 +47,7 @@ def function_metric(function_name: pulumi.Input[str], name: str, statistic: str 
 
 
 def own_metric(function_name: pulumi.Input[str], name: str, statistic: str = "Maximum") -> Metric:
-    """A metric that a function tells in its log."""
+    """A metric that a function writes into its log."""
     return Metric(namespace=NAMESPACE, name=name, dimension=(DIMENSION, function_name), statistic=statistic)
 
 

@@ -1,4 +1,4 @@
-"""What an operator watches: alarms, who is told, and a dashboard."""
+"""What an operator watches: the alarms, the topic that sends them, and a dashboard."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,37 +11,43 @@ from components.metrics import Metric, api_metric, function_metric, own_metric, 
 from components.permission import deny_without_tls, policy
 from handlers.metric import STALLED_EVENTS
 
-# Of about 120,000 that a standard queue holds in flight; events that wait for their retry count.
+# A standard queue holds about 120,000 messages in flight, including events that wait for a retry.
 _IN_FLIGHT_LIMIT = 80_000
 _PERIOD_SECONDS = 300
-# Three times as long as it takes from one run of the reconciler to the next.
-_RECONCILED_WITHIN_SECONDS = 1800
+_RECONCILER_RUNS_PER_PERIOD = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class MonitoringArgs:
-    """What is watched, and who is told.
+    """What is watched, and who receives the alarms.
 
     Attributes:
-        dashboard_name: in front of the region's: a dashboard's name is its account's, for all regions.
+        watched: the names of the watched resources.
+        dashboard_name: the region is appended, because names are unique per account, across regions.
         oldest_message_seconds: an event that is owed for longer than this raises an alarm.
-        alarm_email: where alarms are sent; nowhere when empty.
+        reconcile_every_minutes: the time between two runs of the reconciler.
+        alarm_email: receives the alarms; if empty, they are not sent.
     """
 
     watched: Watched
     dashboard_name: str
     oldest_message_seconds: int
+    reconcile_every_minutes: int
     alarm_email: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Alarm:
-    """What is watched of a metric.
+    """A bound on a metric.
 
     Attributes:
-        above: what it must exceed in a period. A period without a value raises no alarm.
-        below: what it must stay below instead. That there are no values at all raises the alarm, too.
-        expression: what is made of the metric, there called `value`, before it is held against the bound.
+        label: the alarm's name.
+        why: what the alarm means and what to do, for the operator.
+        metric: the watched metric.
+        above: a value above this raises the alarm. A period without a value does not.
+        below: if set, replaces `above`: a value below this raises the alarm, and so does a missing value.
+        expression: if set, CloudWatch compares its result; it refers to the metric as `value`.
+        period_seconds: the time over which CloudWatch takes one value.
     """
 
     label: str
@@ -53,7 +59,7 @@ class _Alarm:
     period_seconds: int = _PERIOD_SECONDS
 
     def watch(self) -> dict[str, Any]:
-        """The arguments of an alarm that depend on what is watched."""
+        """The arguments of the alarm that depend on the metric and its bound."""
         metric = self.metric
         watched: dict[str, Any] = {
             "namespace": metric.namespace,
@@ -85,7 +91,7 @@ class _Alarm:
 
 
 class Monitoring(pulumi.ComponentResource):
-    """Alarms, a dashboard and, with an address, a topic that sends the alarms to it."""
+    """Alarms and a dashboard; given an e-mail address, also a topic that sends the alarms there."""
 
     dashboard_url: pulumi.Output[str]
 
@@ -146,49 +152,50 @@ class Monitoring(pulumi.ComponentResource):
 
 def _alarms(args: MonitoringArgs) -> list[_Alarm]:
     watched = args.watched
+    reconciler_period_seconds = _RECONCILER_RUNS_PER_PERIOD * args.reconcile_every_minutes * 60
     return [
         _Alarm(
             label="dlq-not-empty",
-            why="Events failed for good: ask the receivers, then send them again by `python -m ops requeue`.",
+            why="Events failed for good. Ask the receivers, then run `python -m ops requeue`.",
             metric=queue_metric(watched.dlq_name, "ApproximateNumberOfMessagesVisible"),
             above=0,
         ),
         _Alarm(
             label="dlq-grows",
-            why="More events failed for good than before, while those of before are still there.",
+            why="More events failed for good while earlier ones are still in the dead-letter queue.",
             metric=queue_metric(watched.dlq_name, "ApproximateNumberOfMessagesVisible"),
             expression="DIFF(value)",
         ),
         _Alarm(
             label="oldest-event",
-            # SQS leaves out what was received three times or more (SQS developer guide, "Available CloudWatch
-            # metrics"); `stalled-events` sees those.
-            why="An event is owed for longer than all its retries take: the worker does not keep up.",
+            # SQS leaves out messages received three times or more (SQS developer guide, "Available CloudWatch
+            # metrics"); the alarm `stalled-events` covers those.
+            why="An event has been owed for longer than all its retries take: the worker does not keep up.",
             metric=queue_metric(watched.queue_name, "ApproximateAgeOfOldestMessage"),
             above=args.oldest_message_seconds,
         ),
         _Alarm(
             label="stalled-events",
             why=(
-                "The reconciler found events that nothing happens to, however often they were received: the "
-                "worker does not keep up, or messages were lost. It queues again those that are lost."
+                "The reconciler found events that make no progress, however often they were received: the "
+                "worker does not keep up, or messages were lost. The reconciler queues lost events again."
             ),
             metric=own_metric(watched.reconciler_name, STALLED_EVENTS),
-            period_seconds=_RECONCILED_WITHIN_SECONDS,
+            period_seconds=reconciler_period_seconds,
         ),
         _Alarm(
             label="reconciler-silent",
-            why="The reconciler did not run: events that were lost from the queue are not brought back.",
+            why="The reconciler did not run: nothing queues lost events again.",
             metric=function_metric(watched.reconciler_name, "Invocations"),
-            # Where there are none there is no value, and CloudWatch would go on looking at the last ones for
+            # Without invocations the metric has no value, and CloudWatch would evaluate the last values for
             # hours (user guide, "Configuring how CloudWatch alarms treat missing data").
             expression="FILL(value, 0)",
             below=1,
-            period_seconds=_RECONCILED_WITHIN_SECONDS,
+            period_seconds=reconciler_period_seconds,
         ),
         _Alarm(
             label="in-flight",
-            why="The queue stops handing out messages at about 120,000 in flight, waiting retries included.",
+            why="At about 120,000 messages in flight, waiting retries included, the queue hands out no more.",
             metric=queue_metric(watched.queue_name, "ApproximateNumberOfMessagesNotVisible"),
             above=_IN_FLIGHT_LIMIT,
         ),
@@ -206,22 +213,19 @@ def _alarms(args: MonitoringArgs) -> list[_Alarm]:
         ),
         _Alarm(
             label="ingest-errors",
-            why="Invocations of ingest failed, and producers got no answer of ours. Look at its logs.",
+            why="Invocations of ingest failed, and producers got API Gateway's error. Look at its logs.",
             metric=function_metric(watched.ingest_name, "Errors"),
             above=0,
         ),
         _Alarm(
             label="reconciler-errors",
-            why=(
-                "Invocations of the reconciler failed: events that were lost from the queue are not brought "
-                "back. Look at its logs."
-            ),
+            why=("Invocations of the reconciler failed: nothing queues lost events again. Look at its logs."),
             metric=function_metric(watched.reconciler_name, "Errors"),
             above=0,
         ),
         _Alarm(
             label="api-5xx",
-            why="Producers were answered with a server error: events were not accepted.",
+            why="Producers got server errors: their events were not accepted.",
             metric=api_metric(watched.api_id, "5xx"),
             above=0,
         ),

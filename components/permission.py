@@ -1,4 +1,4 @@
-"""What a role may do: small values that make up its one policy."""
+"""The permissions of a role, which together make up its one policy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class Permission:
     Attributes:
         actions: such as `sqs:SendMessage`, never with a wildcard.
         resource: an ARN.
-        only_attributes: of a DynamoDB item, the attributes that a read or an update may name; all when empty.
-        returns_nothing: whether a write of a DynamoDB item may not be answered with the item.
+        only_attributes: attributes of a DynamoDB item that a read or an update may name; empty allows all.
+        returns_nothing: whether a write to a DynamoDB item must not ask for the item back.
     """
 
     actions: Sequence[str]
@@ -34,11 +34,12 @@ class Permission:
         return statement | ({"Condition": condition} if condition else {})
 
     def _condition(self) -> dict[str, Any]:
-        """By the DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control".
+        """The condition of the statement, which limits attributes and returned values.
 
-        A request that names no attribute satisfies ForAllValues, and would be answered with all of them: it
-        must name some, and a read must ask for those alone. A write can be answered with the whole item, and
-        read what no read may: it must not ask for that.
+        `ForAllValues` also passes a request that names no attribute and so returns them all; hence
+        `Null: false` makes every request name some, and a read must select those only. A write could
+        return the whole item and so reveal what reads may not see; hence it must ask for nothing back.
+        Source: DynamoDB developer guide, "Using IAM policy conditions for fine-grained access control".
         """
         condition: dict[str, Any] = {}
         if self.only_attributes:
@@ -47,7 +48,7 @@ class Permission:
         if self.returns_nothing:
             condition["StringEqualsIfExists"] = {"dynamodb:ReturnValues": "NONE"}
         elif self.only_attributes:
-            # A query says so itself; GetItem and BatchGetItem have no such parameter.
+            # Only Query has the parameter `Select`; GetItem and BatchGetItem lack it, hence `IfExists`.
             condition["StringEqualsIfExists"] = {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
         return condition
 
@@ -58,7 +59,7 @@ def policy(statements: Sequence[dict[str, Any]]) -> pulumi.Output[str]:
 
 
 def deny_without_tls(actions: str, resource: pulumi.Input[str]) -> dict[str, Any]:
-    """A statement for a resource's own policy: nobody may use it over a connection that is not encrypted."""
+    """A statement for a resource's own policy that denies everybody access without TLS."""
     return {
         "Effect": "Deny",
         "Principal": "*",

@@ -8,11 +8,12 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from bundles import Target
 from components.permission import Permission, policy
 from handlers.environment import FunctionEnvironment
 
-RUNTIME = "python3.13"
-ARCHITECTURE = "arm64"
+_RUNTIME = f"python{Target.LAMBDA.python_version}"
+_ARCHITECTURE = "arm64"  # Lambda's name for the aarch64 of `Target.LAMBDA`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,13 +21,14 @@ class PythonFunctionArgs:
     """What the function runs, and what it may do.
 
     Attributes:
-        module: the module of `handlers` whose `handler` is called.
+        module: the module of `handlers` whose `handler` Lambda calls.
         code: the bundle.
-        environment_model: what the function reads from its environment.
+        environment_model: the variables that the function reads from its environment.
         environment: exactly the fields of that model; text may be an output.
-        permissions: all that it may do, but for writing its own logs.
-        timeout_seconds: of one invocation, at most `LONGEST_RUN_SECONDS`.
-        memory_mb: which sets its share of a processor as well; one whole at 1769 MB.
+        permissions: all its permissions except writing its own logs.
+        timeout_seconds: the limit of one invocation, at most `LONGEST_RUN_SECONDS`.
+        memory_mb: also sets the function's share of a processor; 1769 MB gives one whole processor.
+        log_retention_days: how long the log group keeps its lines.
         hooks: run when the function itself is deployed.
     """
 
@@ -66,8 +68,8 @@ class PythonFunction(pulumi.ComponentResource):
         )
         self.function = aws.lambda_.Function(
             f"{name}-function",
-            runtime=RUNTIME,
-            architectures=[ARCHITECTURE],
+            runtime=_RUNTIME,
+            architectures=[_ARCHITECTURE],
             handler=f"handlers.{args.module}.handler",
             code=args.code,
             role=role.arn,
@@ -75,7 +77,7 @@ class PythonFunction(pulumi.ComponentResource):
             memory_size=args.memory_mb,
             environment={"variables": variables},
             logging_config={"log_format": "JSON", "log_group": log_group.name},
-            # Whatever invokes the function can count on its permissions.
+            # The function must have its permissions before anything invokes it.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[role_policy], hooks=args.hooks),
         )
         self.register_outputs({"name": self.function.name})
@@ -91,7 +93,7 @@ _LAMBDA_MAY_ASSUME: dict[str, Any] = {
 def _logging(log_group: aws.cloudwatch.LogGroup) -> Permission:
     return Permission(
         actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-        # A log stream's name is chosen by Lambda at run time.
+        # Lambda chooses the name of a log stream at run time.
         resource=pulumi.Output.concat(log_group.arn, ":*"),
     )
 
@@ -102,7 +104,7 @@ def _variables(
     """The environment variables that `model` reads.
 
     Raises:
-        ValueError: the environment lacks a field of the model, or has one that the model does not know.
+        ValueError: the environment lacks a field of the model, or has a field that the model lacks.
     """
     fields = model.model_fields
     if missing := fields.keys() - environment.keys():

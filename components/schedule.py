@@ -1,4 +1,4 @@
-"""A function that runs by the clock."""
+"""Run a function at regular times."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ class ScheduleArgs:
     """What runs, and how often.
 
     Attributes:
-        function: invoked with EventBridge's own event, for the first time after one interval.
+        function: EventBridge invokes it with its own event, for the first time after one interval.
         every_minutes: the time between two runs.
     """
 
@@ -20,7 +20,7 @@ class ScheduleArgs:
 
 
 class Schedule(pulumi.ComponentResource):
-    """A rule of EventBridge, its target and the permission to invoke it."""
+    """An EventBridge rule, its target and the permission to invoke the target."""
 
     def __init__(self, name: str, args: ScheduleArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("webhooks:index:Schedule", name, None, opts)

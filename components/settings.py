@@ -21,14 +21,14 @@ from handlers.recovery.requeue_request import RequeueInputError, RequeueRequest
 BundleTarget = Literal["lambda", "host"]
 
 LOCAL = "WEBHOOK_DELIVERY_LOCAL"
-"""The environment variable that allows what is for local stacks to a program that a real engine runs."""
+"""Set to "1", this environment variable allows local-only settings under a real Pulumi engine."""
 
 LOG_RETENTION_DAYS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 )  # fmt: skip
-"""What CloudWatch Logs allows (API reference of PutRetentionPolicy)."""
+"""The values that CloudWatch Logs allows (API reference of PutRetentionPolicy)."""
 
-# Above the webhook timeout the worker needs time to read its events and to record what came of them.
+# Beyond the webhook timeout, the worker needs time to read its events and to record the outcomes.
 _WORKER_RESERVE_SECONDS = 15
 _HOUR_SECONDS = 60 * 60
 _DAY_SECONDS = 24 * _HOUR_SECONDS
@@ -38,7 +38,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 class SettingsError(pulumi.RunError):
-    """The configuration is wrong; Pulumi shows the message, which lists every fault, without a traceback."""
+    """The configuration is wrong. Pulumi shows the message without a traceback; it lists every fault."""
 
 
 def _key(default: Any, must_be: str, **limits: Any) -> Any:
@@ -73,27 +73,27 @@ def _requeue_input(text: str) -> str:
 class Settings(BaseModel):
     """Every configuration key with its default; a field's key is its name in camel case.
 
-    A description is what the value must be, for `Pulumi.yaml` and for messages. Text is unset when it is
-    empty, since Pulumi takes a key that `Pulumi.yaml` declares without a default for a required one. A list
-    is text there: `pulumi config set` stores text, which the engine refuses for a key of type array.
+    Descriptions say what the value must be; `Pulumi.yaml` and error messages repeat them. Empty text means
+    unset, because Pulumi requires every key that `Pulumi.yaml` declares without a default. `Pulumi.yaml`
+    declares a list as text: `pulumi config set` stores text, and the engine refuses text for an array key.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
     domain_name: Annotated[str, _matches(_DNS_NAME)] = _key(
-        "", "a lower-case host name: where the API answers; empty for the address that AWS gives it"
+        "", "a lower-case host name: where the API answers; if empty, it answers at its AWS address"
     )
     hosted_zone_name: Annotated[str, _matches(_DNS_NAME)] = _key(
-        "", "a lower-case host name: the public Route 53 zone of this account that holds domainName"
+        "", "a lower-case host name: this account's public Route 53 zone that contains domainName"
     )
     # The contract with receivers ends an attempt within 30 seconds.
-    webhook_timeout_seconds: int = _whole(30, 1, 30, "time for one delivery attempt in all")
-    # SQS hides a message for at most 12 hours: 10 hours, a tenth of jitter and the attempt itself are less.
+    webhook_timeout_seconds: int = _whole(30, 1, 30, "total time for one delivery attempt")
+    # SQS hides a message for at most 12 hours: 10 hours plus a tenth of jitter plus the attempt fit in.
     retry_delays_seconds: Annotated[
         tuple[Annotated[int, Strict(), Field(ge=1, le=36_000)], ...], BeforeValidator(json.loads)
     ] = _key(
         (60, 120, 240, 480, 960),
-        "a list of 1 to 20 whole numbers from 1 to 36000: the waits before the retries of an event",
+        "a list of 1 to 20 whole numbers from 1 to 36000: the waits before an event's retries",
         min_length=1,
         max_length=20,
     )
@@ -102,31 +102,33 @@ class Settings(BaseModel):
     status_index_shards: int = _whole(
         8, 1, 100, "partitions of the index of owed and failed events; may be raised later, never lowered"
     )
-    # Each request costs about $1.75 a million, refused ones too: API Gateway, Lambda, a read of DynamoDB.
+    # A million requests cost about $1.75, even refused ones: API Gateway, Lambda, a DynamoDB read.
     api_requests_per_second: int = _whole(
         200,
         1,
         10_000,
-        "requests of all producers together; 200 all day long cost about $30 a day, refused or not",
+        "limit for all producers together; 200 all day long cost about $30 a day, even if all are refused",
     )
-    worker_batch_size: int = _whole(10, 1, 10, "events that one run of the worker delivers side by side")
-    worker_maximum_concurrency: int = _whole(50, 2, 1000, "runs of the worker at the same time")
+    worker_batch_size: int = _whole(10, 1, 10, "events that one worker run delivers in parallel")
+    worker_maximum_concurrency: int = _whole(50, 2, 1000, "worker runs at the same time")
     log_retention_days: Annotated[int, AfterValidator(_one_of_retention_days)] = _key(
         30, f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}: how long logs are kept"
     )
     alarm_email: Annotated[str, _matches(_EMAIL)] = _key(
-        "", "an e-mail address: where alarms are sent; empty for alarms that only show"
+        "", "an e-mail address: receives the alarms; if empty, alarms are not sent"
     )
     protect_data: bool = _key(
-        False, "true or false: Pulumi deletes neither tables, queues, API nor domain name, and AWS no table"
+        False,
+        "true or false: if true, Pulumi refuses to delete tables, queues, API and domain name, and AWS "
+        "refuses to delete tables",
     )
     requeue: Annotated[str, AfterValidator(_requeue_input)] = _key(
         "",
-        "a JSON object: input for the requeue function, which runs once per change of this text; a space "
-        "more is a change",
+        "a JSON object: input for the requeue function, which runs once per change of this text; an added "
+        "space is a change",
     )
     allow_private_targets: bool = _key(
-        False, "true or false: delivers to http and to private addresses too, for local runs only"
+        False, "true or false: if true, also delivers to http and to private addresses; local stack only"
     )
     bundle_target: BundleTarget = _key(
         "lambda", "lambda or host: what the functions are built for; host is for the local stack only"
@@ -137,15 +139,15 @@ class Settings(BaseModel):
         """Read the stack's configuration.
 
         Raises:
-            SettingsError: keys are unknown, or values wrong or at odds; it names each of them.
+            SettingsError: a key is unknown, a value is wrong, or values conflict; it names each of them.
         """
         prefix = f"{config.name}:"
-        # The SDK only reads keys that are asked for: one that nobody knows would go unseen. The engine hands
-        # them over in the environment, the SDK's own setters in CONFIG.
+        # The SDK reads only the keys that the program asks for, so it would miss an unknown one. The engine
+        # passes keys in the environment; the SDK's own setters put them into CONFIG.
         given = get_config_env().keys() | CONFIG.get().keys()
         keys = {key.removeprefix(prefix) for key in given if key.startswith(prefix)} | cls.all_keys()
         texts = {key: text for key in sorted(keys) if (text := config.get(key))}
-        # The local stack runs the program under the SDK's mock hook, and no deployment does.
+        # Only the local stack runs the program under the SDK's mock monitor.
         local = isinstance(get_monitor(), MockMonitor) or os.environ.get(LOCAL) == "1"
         return cls.parse(texts, prefix=prefix, local=local)
 
@@ -158,7 +160,7 @@ class Settings(BaseModel):
         Args:
             texts: what is set, by key without its namespace.
             prefix: the namespace, for messages.
-            local: whether what is for a local stack alone is allowed.
+            local: whether local-only settings are allowed.
 
         Raises:
             SettingsError: as `load`.
@@ -184,14 +186,14 @@ class Settings(BaseModel):
 
     @classmethod
     def must_be(cls, key: str) -> str:
-        """What the value of a key must be, and what it is for."""
+        """Say which values a key takes, and what it is for."""
         return next(
             field.description or "" for name, field in cls.model_fields.items() if to_camel(name) == key
         )
 
     @property
     def worker_timeout_seconds(self) -> int:
-        """How long one run of the worker may take."""
+        """The longest time of one worker run."""
         return self.webhook_timeout_seconds + _WORKER_RESERVE_SECONDS
 
     @property
@@ -201,28 +203,29 @@ class Settings(BaseModel):
 
     @property
     def retry_span_seconds(self) -> int:
-        """How long all attempts at one event take at the most, unless its receiver asks for longer waits."""
+        """The longest time that all attempts at one event take, unless its receiver asks for longer waits."""
         waits = round(sum(self.retry_delays_seconds) * (1 + JITTER))
         return waits + self.max_attempts * self.worker_timeout_seconds
 
     @property
     def stalled_after_seconds(self) -> int:
-        """How long nothing happens to an owed event before its message counts as lost.
+        """How long an owed event may stay unchanged before its message counts as lost.
 
-        Longer than any event rests while its message is in the queue: one wait of the schedule, or the hour
-        that a receiver may ask for by `Retry-After`. What is queued again too early is only a message more.
+        An event whose message is in the queue never rests that long: it rests for one wait of the schedule,
+        or for the hour that a receiver may ask for by `Retry-After`. Queueing an event too early only adds
+        a message.
         """
         return self.retry_span_seconds + MAX_RETRY_AFTER_SECONDS
 
 
 def _unknown(prefix: str, key: str, keys: set[str]) -> str:
     nearest = difflib.get_close_matches(key, sorted(keys), n=1, cutoff=0.5)
-    known = f"; the nearest one is {prefix}{nearest[0]}" if nearest else "; README.md lists those there are"
-    return f"{prefix}{key} is not a configuration key{known}. Remove it by `pulumi config rm {prefix}{key}`."
+    hint = f"Did you mean {prefix}{nearest[0]}?" if nearest else "README.md lists all keys."
+    return f"Unknown configuration key {prefix}{key}. {hint} Run `pulumi config rm {prefix}{key}`."
 
 
 def _reason(fault: ErrorDetails) -> str:
-    """Why a value that is of the right shape is wrong all the same; nothing where the shape says it all."""
+    """Say what is wrong inside a requeue input; for other values, the description says enough."""
     error = fault.get("ctx", {}).get("error")
     return f" ({error.faults})" if isinstance(error, RequeueInputError) else ""
 
@@ -230,19 +233,19 @@ def _reason(fault: ErrorDetails) -> str:
 def _wrong(prefix: str, key: str, text: str, must_be: str, why: str) -> str:
     return (
         f"{prefix}{key} is {text!r}, but must be {must_be}{why}. "
-        f"Set it by `pulumi config set`, or return to the default by `pulumi config rm {prefix}{key}`."
+        f"Run `pulumi config set {prefix}{key} VALUE`, or `pulumi config rm {prefix}{key}` for the default."
     )
 
 
 def _local_only(prefix: str, settings: Settings) -> Iterator[str]:
-    for key, is_set in (
-        ("bundleTarget", settings.bundle_target == "host"),
-        ("allowPrivateTargets", settings.allow_private_targets),
+    for key, value, is_set in (
+        ("bundleTarget", "host", settings.bundle_target == "host"),
+        ("allowPrivateTargets", "true", settings.allow_private_targets),
     ):
         if is_set:
             yield (
-                f"{prefix}{key} is for the local stack (`make run`) and not for one on AWS: "
-                f"remove it by `pulumi config rm {prefix}{key}`."
+                f"{prefix}{key} is {value!r}, but only the local stack (`make run`) may have that. "
+                f"Run `pulumi config rm {prefix}{key}`."
             )
 
 
@@ -251,30 +254,30 @@ def _conflicts(prefix: str, settings: Settings) -> Iterator[str]:
     if bool(domain) != bool(zone):
         given, missing = ("domainName", "hostedZoneName") if domain else ("hostedZoneName", "domainName")
         yield (
-            f"{prefix}{given} is {domain or zone!r}, but {prefix}{missing} is not set: "
-            "set both for a domain of your own, or neither."
+            f"{prefix}{given} is {domain or zone!r}, but {prefix}{missing} is not set. "
+            f"Run `pulumi config set {prefix}{missing} NAME`, or `pulumi config rm {prefix}{given}`."
         )
     elif domain != zone and not domain.endswith(f".{zone}"):
         yield (
-            f"{prefix}domainName is {domain!r}, which is not in {prefix}hostedZoneName {zone!r}: "
-            f"give the zone that holds it, or a name that ends in .{zone}."
+            f"{prefix}domainName is {domain!r}, but {prefix}hostedZoneName is {zone!r}. "
+            f"Set the zone that contains the name, or a name that ends in .{zone}."
         )
     if settings.allow_private_targets and settings.protect_data:
         yield (
-            f"{prefix}allowPrivateTargets is 'true' on a stack whose {prefix}protectData is 'true': private "
-            f"targets are for local runs. Remove it by `pulumi config rm {prefix}allowPrivateTargets`."
+            f"{prefix}allowPrivateTargets is 'true', but so is {prefix}protectData; private targets are for "
+            f"local runs. Run `pulumi config rm {prefix}allowPrivateTargets`."
         )
     remembered = settings.idempotency_hours * _HOUR_SECONDS
     if remembered + settings.retry_span_seconds >= settings.event_retention_days * _DAY_SECONDS:
-        # Repeated under its key, an event that was never stored is stored as of its first request.
+        # A repeated request may store an event only now, but its retention starts at the first request.
         yield (
             f"{prefix}idempotencyHours is {settings.idempotency_hours}, but {prefix}eventRetentionDays is "
-            f"{settings.event_retention_days}: keep events longer than idempotency keys are remembered and "
-            "their retries take."
+            f"{settings.event_retention_days}. An event must be kept longer than its idempotency key and its "
+            "retries last together: raise eventRetentionDays or lower idempotencyHours."
         )
     if settings.retry_span_seconds >= settings.event_retention_days * _DAY_SECONDS:
         yield (
-            f"{prefix}retryDelaysSeconds are {list(settings.retry_delays_seconds)}, up to "
+            f"{prefix}retryDelaysSeconds is {list(settings.retry_delays_seconds)}, up to "
             f"{settings.retry_span_seconds} seconds in all, but {prefix}eventRetentionDays is "
-            f"{settings.event_retention_days}: shorten the delays or keep events longer."
+            f"{settings.event_retention_days}. Raise eventRetentionDays or shorten the delays."
         )

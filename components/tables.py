@@ -1,4 +1,4 @@
-"""The tables: who may send events and where they go, and the events themselves."""
+"""The two tables: one for who may send events and where they go, one for the events."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class TablesArgs:
     """How the tables are kept.
 
     Attributes:
-        protect_data: refuse to delete them, by AWS and by Pulumi, and leave them when the stack is destroyed.
+        protect_data: AWS and Pulumi refuse to delete the tables, and they stay when the stack is destroyed.
     """
 
     protect_data: bool
@@ -85,5 +85,5 @@ class Tables(pulumi.ComponentResource):
 
     @property
     def status_index_arn(self) -> pulumi.Output[str]:
-        """The index that finds the events that are owed or failed."""
+        """The index that finds owed and failed events."""
         return pulumi.Output.concat(self.events.arn, "/index/", schema.STATUS_INDEX)

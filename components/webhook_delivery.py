@@ -20,9 +20,9 @@ from components.settings import Settings
 from components.tables import Tables, TablesArgs
 from handlers.intake.routes import SEND_EVENT
 
-# How much longer than all its retries an event may be owed before the operator is told.
+# An event may be owed for all its retries and this much longer before an alarm tells the operator.
 _OLDEST_EVENT_MARGIN_SECONDS = 900
-# A run that finds nothing costs one query per shard of the index.
+# A run that finds nothing costs one query per shard of the status index.
 _RECONCILE_EVERY_MINUTES = 10
 
 
@@ -31,9 +31,9 @@ class WebhookDeliveryArgs:
     """How the system is set up.
 
     Attributes:
-        stack: the stack's name, for what must be told apart by people and has no name of its own.
+        stack: the stack's name, for the dashboard, which auto-naming does not name.
         settings: the stack's configuration.
-        archive_of: gives the bundle of a function by its name.
+        archive_of: takes a function's name and returns the archive of its bundle.
     """
 
     stack: str
@@ -44,8 +44,8 @@ class WebhookDeliveryArgs:
 class WebhookDelivery(pulumi.ComponentResource):
     """Tables, queues, four functions, a schedule, the HTTP API, its domain if any, and the monitoring.
 
-    No logical name has the stack's name in it: `pulumi stack rename` would replace every resource. Physical
-    names have it, by `pulumi:autonaming` in Pulumi.yaml.
+    Logical names do not contain the stack's name: otherwise `pulumi stack rename` would replace every
+    resource. Physical names contain it through `pulumi:autonaming` in Pulumi.yaml.
     """
 
     stack_outputs: dict[str, pulumi.Output[Any]]
@@ -71,7 +71,7 @@ class WebhookDelivery(pulumi.ComponentResource):
         requeue = PythonFunction(f"{name}-requeue", functions.requeue(), child)
         reconciler = PythonFunction(f"{name}-reconciler", functions.reconciler(), child)
         _map_queue_to_worker(name, settings, queue, worker, child)
-        _say_what_workers_may_take(settings)
+        _log_concurrency_advice(settings)
         Schedule(
             f"{name}-reconciliation",
             ScheduleArgs(function=reconciler.function, every_minutes=_RECONCILE_EVERY_MINUTES),
@@ -102,6 +102,7 @@ class WebhookDelivery(pulumi.ComponentResource):
                 ),
                 dashboard_name=f"webhooks-{args.stack}",
                 oldest_message_seconds=settings.retry_span_seconds + _OLDEST_EVENT_MARGIN_SECONDS,
+                reconcile_every_minutes=_RECONCILE_EVERY_MINUTES,
                 alarm_email=settings.alarm_email,
             ),
             child,
@@ -135,18 +136,18 @@ def _map_queue_to_worker(
         batch_size=settings.worker_batch_size,
         maximum_batching_window_in_seconds=0,
         function_response_types=["ReportBatchItemFailures"],
-        # Not reserved concurrency: the pollers do not know of it, and a throttled batch uses up its receives.
+        # Reserved concurrency would not do: the pollers ignore it, and a throttled batch uses up receives.
         scaling_config={"maximum_concurrency": settings.worker_maximum_concurrency},
         opts=child,
     )
 
 
-def _say_what_workers_may_take(settings: Settings) -> None:
-    """An account's concurrency is one for all functions, and a deployment cannot ask for it everywhere."""
+def _log_concurrency_advice(settings: Settings) -> None:
+    """All functions of an account share its concurrency, and not every deployment may look it up."""
     pulumi.log.info(
-        f"up to {settings.worker_maximum_concurrency} workers run at the same time, as far as the account's "
-        "Lambda concurrency allows. New accounts have 10 to 50 (see `aws lambda get-account-settings`): set "
-        "workerMaximumConcurrency to half of it there, or workers keep ingest from answering."
+        f"up to {settings.worker_maximum_concurrency} workers run at the same time, if the account's Lambda "
+        "concurrency allows it. New accounts have 10 to 50 (see `aws lambda get-account-settings`): there, "
+        "set workerMaximumConcurrency to half of it, or workers keep ingest from answering."
     )
 
 
@@ -171,7 +172,7 @@ def _endpoint_url(
 def _requeue_now(
     name: str, settings: Settings, requeue: PythonFunction, child: pulumi.ResourceOptions
 ) -> dict[str, pulumi.Output[Any]]:
-    """Runs the requeue function when the configuration asks for it, once per change of its text."""
+    """Run the requeue function if the configuration asks for it, once per change of the text."""
     if not settings.requeue:
         return {}
     invocation = aws.lambda_.Invocation(

@@ -1,1 +1,1 @@
-"""The program, run by the real Pulumi engine against a provider of the project's own: no AWS, no account."""
+"""Run the program with the real Pulumi engine and the project's own provider: no AWS, no account."""

@@ -1,6 +1,6 @@
-"""`python -m engine`: the program by the real Pulumi engine, step by step, without AWS.
+"""`python -m engine`: run the program with the real Pulumi engine, step by step, without AWS.
 
-It ends with 0 if every step held, 1 if one did not, and 2 where there is no Pulumi CLI.
+The exit code is 0 if every step held, 1 if one did not, and 2 without a Pulumi CLI.
 """
 
 import sys
@@ -23,7 +23,7 @@ _ALL: tuple[Steps, ...] = (in_the_emulator, planned_only)
 
 
 def run(console: Console, executable: str, all_steps: tuple[Steps, ...] = _ALL) -> int:
-    """Run all steps with this CLI; gives the exit code."""
+    """Run all steps with this CLI and return the exit code."""
     report, began = Report(console=console), time.monotonic()
     console.print(f"The Pulumi CLI at {executable}", soft_wrap=True, highlight=False)
     abandoned = False
@@ -31,7 +31,7 @@ def run(console: Console, executable: str, all_steps: tuple[Steps, ...] = _ALL) 
         try:
             steps(executable, report)
         except AbandonedError:
-            console.print("     The steps after this one build on it and were not tried.")
+            console.print("     The next steps build on this one, so they were not tried.")
             abandoned = True
     held = report.verdict() and not abandoned
     console.print(f"{time.monotonic() - began:.0f} s")
@@ -39,7 +39,7 @@ def run(console: Console, executable: str, all_steps: tuple[Steps, ...] = _ALL) 
 
 
 def main() -> int:
-    """Find the CLI and run; gives the exit code."""
+    """Find the CLI, run all steps and return the exit code."""
     try:
         executable = find_cli()
     except NoCliError as error:

@@ -1,4 +1,4 @@
-"""Holds a resource's inputs against the argument types that pulumi_aws has for it."""
+"""Check a resource's inputs against its argument types in pulumi_aws."""
 
 import collections.abc
 import enum
@@ -20,9 +20,9 @@ from pulumi import _types as sdk  # pyright: ignore[reportPrivateUsage] - how th
 from engine.values import UNKNOWN, is_archive
 
 _PLAIN = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
-# Beside a provider's configuration: which plugin it is.
+# The engine adds these keys to a provider's configuration; they name the plugin.
 _ENGINES_OWN = {"version", "pluginDownloadURL"}
-# Python's names for what they mean to AWS: pulumi_aws.lambda_.
+# Packages whose names differ in Python: pulumi_aws.lambda_.
 _PACKAGES = {"lambda": "lambda_"}
 
 
@@ -36,7 +36,7 @@ class Fault:
 
     Attributes:
         path: such as `attributes[0].type`.
-        reason: in words that follow the path.
+        reason: the rest of a sentence that begins with the path.
     """
 
     path: str
@@ -44,7 +44,7 @@ class Fault:
 
 
 def faults(type_token: str, inputs: Mapping[str, Any]) -> list[Fault]:
-    """What is wrong with the inputs of a resource of this type; unknown values are taken as right.
+    """Find the faults in the inputs of a resource of this type; unknown values count as right.
 
     Raises:
         UnknownTypeError: there is no such type.
@@ -53,7 +53,7 @@ def faults(type_token: str, inputs: Mapping[str, Any]) -> list[Fault]:
 
 
 def config_faults(values: Mapping[str, Any]) -> list[Fault]:
-    """As `faults`, for the configuration of the provider itself, where all but text is JSON."""
+    """Find the faults in the configuration of the provider itself, where all values but text are JSON."""
     known = sdk.input_type_types(pulumi_aws.ProviderArgs)
     decoded: dict[str, Any] = {}
     for key, value in values.items():
@@ -67,7 +67,7 @@ def config_faults(values: Mapping[str, Any]) -> list[Fault]:
 
 
 def output_names(type_token: str) -> set[str]:
-    """The properties that a resource of this type has once it exists, beyond those that can be set.
+    """The properties that AWS adds to a resource of this type, beyond those that can be set.
 
     Raises:
         UnknownTypeError: there is no such type.
@@ -78,10 +78,10 @@ def output_names(type_token: str) -> set[str]:
 
 @functools.cache
 def _classes(type_token: str) -> tuple[type, type]:
-    """The class of a resource and that of its arguments, by a token such as `aws:sqs/queue:Queue`."""
+    """The classes of a resource and of its arguments, by a token such as `aws:sqs/queue:Queue`."""
     parts = re.fullmatch(r"aws:(\w+)/(\w+):(\w+)", type_token)
     package, file, name = parts.groups() if parts else ("", "", "")
-    # Not imported by its module's name: that takes pulumi_aws's own loading of its packages apart.
+    # Importing the module by its name would break pulumi_aws's own lazy loading of its packages.
     resource = getattr(getattr(pulumi_aws, _PACKAGES.get(package, package), None), name, None)
     module = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", file).lower()
     if not isinstance(resource, type) or resource.__module__.rpartition(".")[2] != module:
@@ -121,7 +121,7 @@ def _value_faults(hint: Any, value: Any, path: str) -> Iterator[Fault]:
 
 
 def _any_of(hints: tuple[Any, ...], value: Any, path: str) -> Iterator[Fault]:
-    """Faults by the first alternative, unless the value suits one of them; promises of values are none."""
+    """Faults by the first alternative, unless the value fits one; awaitables and outputs do not count."""
     promises = (collections.abc.Awaitable, pulumi.Output)
     found = [
         list(_value_faults(hint, value, path))
@@ -156,7 +156,7 @@ def _is_plain(hint: Any, value: Any) -> bool:
     if issubclass(hint, pulumi.Archive):
         return is_archive(value)
     if hint in (int, float):
-        # A number without a fraction is an int by now, whatever it was in the program.
+        # `engine.values.read` has turned every number without a fraction into an int.
         return isinstance(value, (int, hint)) and not isinstance(value, bool)
     return hint in _PLAIN and isinstance(value, hint)
 

@@ -1,4 +1,4 @@
-"""The Pulumi CLI, in a temporary folder that holds all it knows: project, state, plugins, home."""
+"""The Pulumi CLI in a temporary folder that holds its project, state, plugins and home."""
 
 import json
 import os
@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engine.events import Changes, read_log
+from engine.events import ENGINES_OWN, Changes, read_log
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_SECONDS = 300
 
 _STOP_SECONDS = 20
-# A person would look at a preview of each. The one before a destruction refuses what is protected as a whole.
+# A person would look at a preview of each command. `destroy` keeps its preview, which refuses as a whole if
+# anything is protected.
 _AGREED = {
     "preview": (),
     "up": ("--yes", "--skip-preview"),
@@ -29,8 +30,8 @@ _AGREED = {
     "destroy": ("--yes",),
 }
 _PROVIDER = "pulumi-resource-aws"
-# HOME and the settings of uv and pyenv, so that the program finds the bundles that were built for it: they
-# depend on the interpreters that are found. Pulumi itself has a home of its own.
+# The program needs HOME and the settings of uv and pyenv to find the bundles that were built for it, because
+# bundles depend on the interpreters that are found. Pulumi itself has a home of its own.
 _PASSED_ON = re.compile(
     r"HOME|LANG|LC_ALL|TZ|LD_LIBRARY_PATH|PYTHONDONTWRITEBYTECODE|PYENV_ROOT|UV_.*|XDG_.*"
 )
@@ -39,21 +40,21 @@ _NOT_COPIED = shutil.ignore_patterns(".*", "__pycache__", "benchmarks", "docs", 
 
 
 class NoCliError(Exception):
-    """There is no Pulumi CLI here; the message says so."""
+    """There is no Pulumi CLI on this machine; the message says how to get one."""
 
 
 class CliError(Exception):
-    """The CLI refused what was asked of it; the message is its own."""
+    """A command of the CLI failed; the message holds the CLI's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """What came of a command that plans or changes a stack.
+    """The result of a command that plans or changes a stack.
 
     Attributes:
         code: the CLI's exit code.
-        text: all that it wrote.
-        changes: what was done, or what a preview plans.
+        text: all its output.
+        changes: the changes that were made, or that a preview plans.
         planned: whether it was a preview.
     """
 
@@ -72,7 +73,7 @@ class Pulumi:
     environment: Mapping[str, str]
 
     def run(self, *arguments: str) -> str:
-        """Run a command; gives what it wrote.
+        """Run a command and return its output.
 
         Raises:
             CliError: it failed.
@@ -83,11 +84,11 @@ class Pulumi:
         return finished.stdout
 
     def operate(self, command: str, *options: str) -> Operation:
-        """Run `preview`, `up`, `refresh` or `destroy`, whether it fails or not.
+        """Run `preview`, `up`, `refresh` or `destroy`; a command that fails is a result too.
 
         Raises:
             CliError: it did not end.
-            LogError: it did what is not known here.
+            LogError: its log holds an unknown operation.
         """
         log = self.project.parent / "events.jsonl"
         log.unlink(missing_ok=True)
@@ -101,7 +102,7 @@ class Pulumi:
         )
 
     def set(self, key: str, value: str) -> None:
-        """Set a configuration key of the stack, as a person does. Raises as `run`."""
+        """Set a configuration key of the stack, as a person would. Raises as `run`."""
         self.run("config", "set", key, value)
 
     def outputs(self) -> dict[str, Any]:
@@ -109,9 +110,9 @@ class Pulumi:
         return self._json("stack", "output", "--json", "--show-secrets")
 
     def resources(self) -> list[dict[str, Any]]:
-        """The resources in the stack's state, but for the stack itself and its providers. Raises as `run`."""
+        """The resources in the stack's state, without the stack and its providers. Raises as `run`."""
         state = self._json("stack", "export")["deployment"].get("resources", [])
-        return [resource for resource in state if not resource["type"].startswith("pulumi:")]
+        return [resource for resource in state if not resource["type"].startswith(ENGINES_OWN)]
 
     def _json(self, *arguments: str) -> dict[str, Any]:
         text = self.run(*arguments)
@@ -130,7 +131,7 @@ class Pulumi:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Ctrl-C goes to this process alone, which passes it on.
+            # Ctrl-C reaches this process alone, which passes it on.
             start_new_session=True,
         ) as process:
             try:
@@ -145,7 +146,7 @@ class Pulumi:
 
 
 def _end(process: "subprocess.Popen[str]") -> None:
-    """Have the CLI end its own plugins and the program; one that does not is killed."""
+    """Have the CLI end its plugins and the program; kill it if it does not."""
     process.send_signal(signal.SIGINT)
     try:
         process.communicate(timeout=_STOP_SECONDS)
@@ -154,15 +155,15 @@ def _end(process: "subprocess.Popen[str]") -> None:
 
 
 def find_cli(path: str | None = None) -> str:
-    """Where the CLI is, by the PATH or another.
+    """Find the CLI on the PATH, or on another one.
 
     Raises:
-        NoCliError: it is not there.
+        NoCliError: there is none.
     """
     executable = shutil.which("pulumi", path=path)
     if executable is None:
         raise NoCliError(
-            "There is no Pulumi CLI on the PATH, so nothing was tried: install it "
+            "There is no Pulumi CLI on the PATH, so nothing was tried. Install it "
             "(https://www.pulumi.com/docs/install/) and run `make engine` again."
         )
     return executable
@@ -172,12 +173,12 @@ def find_cli(path: str | None = None) -> str:
 def pulumi_project(executable: str, extra: Mapping[str, str] | None = None) -> Generator[Pulumi]:
     """The CLI with a copy of this project, a state of its own and the provider of `engine`.
 
-    The CLI writes into the copy, and whoever works on the project meanwhile does not change it. The virtual
-    environment and the bundles that are built are links.
+    The CLI writes into the copy, and changes to the project meanwhile do not affect it. The virtual
+    environment and the built bundles are linked, not copied.
 
     Args:
         executable: the CLI.
-        extra: environment variables for it, the program and the provider.
+        extra: environment variables for the CLI, the program and the provider.
     """
     with tempfile.TemporaryDirectory(prefix="webhook-delivery-engine-") as name:
         folder = Path(name)
@@ -205,7 +206,7 @@ def _install_provider(script: Path) -> None:
 
 
 def _environment(folder: Path, executable: str) -> dict[str, str]:
-    """The whole environment: nothing of the user's own deployments, tokens and profiles."""
+    """The whole environment, without the user's own deployments, tokens and profiles."""
     path = os.pathsep.join([str(folder / "bin"), str(Path(executable).parent), os.environ.get("PATH", "")])
     return {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)} | {
         "PATH": path,
@@ -215,7 +216,7 @@ def _environment(folder: Path, executable: str) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": "engine",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
-        # Lets the CLI write its events to a file, as Pulumi's own Automation API has it do.
+        # The CLI writes its events to a file only with this; Pulumi's own Automation API sets it too.
         "PULUMI_DEBUG_COMMANDS": "true",
         "AWS_EC2_METADATA_DISABLED": "true",
     }

@@ -7,7 +7,7 @@ from local.resources import Created
 
 
 class Cloud(Protocol):
-    """What a provider creates in."""
+    """The place where a provider creates resources."""
 
     def create(
         self, type_token: str, name: str, inputs: Mapping[str, Any], physical_name: str | None
@@ -17,14 +17,14 @@ class Cloud(Protocol):
         Args:
             type_token: such as `aws:sqs/queue:Queue`.
             name: its name in the program.
-            inputs: what the program sets.
-            physical_name: the name that was made up for it, if any.
+            inputs: the properties that the program sets.
+            physical_name: the name that the provider made up for it, if any.
 
         Raises:
-            LocalStackError: it cannot be created here; the message says why.
+            LocalStackError: the resource cannot be created here; the message says why.
         """
         ...
 
     def look_up(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer what the program asks without declaring it. Raises as `create`."""
+        """Answer a lookup of something that the program does not declare. Raises as `create`."""
         ...

@@ -1,4 +1,4 @@
-"""What AWS adds to a resource, made up: for stacks that are planned and recorded but created nowhere."""
+"""Make up the properties that AWS adds to a resource, for stacks that are recorded but not created."""
 
 import hashlib
 import json
@@ -16,16 +16,16 @@ NESTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "domainNameConfiguration": ("hostedZoneId", "targetDomainName")
     },
 }
-"""Outputs that lie inside of inputs, by type and property."""
+"""Outputs that are nested inside inputs, by type and property."""
 
 
 class NoCloud:
-    """Creates nothing; every ARN, URL and id is made up, always the same for the same name."""
+    """Creates nothing and makes up every ARN, URL and id; equal names give equal ones."""
 
     def create(
         self, type_token: str, name: str, inputs: Mapping[str, Any], physical_name: str | None
     ) -> Created:
-        """Make up what AWS would answer; outputs that nobody asks for so far are left out."""
+        """Make up AWS's answer, without the outputs that no code reads so far."""
         label = physical_name or str(inputs.get("name") or name)
         outputs: dict[str, Any] = {
             key: _arn(type_token, label)
@@ -39,20 +39,18 @@ class NoCloud:
         return Created(id=outputs.pop("id", label), outputs=outputs)
 
     def look_up(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer as an account of ours would.
+        """Answer as an AWS account would.
 
         Raises:
-            LocalStackError: the lookup is not known here.
+            LocalStackError: the lookup is unknown here.
         """
         if token not in LOOKUPS:
-            raise LocalStackError(
-                f"{token}: this lookup is not known; say how it is answered in engine/computed.py"
-            )
+            raise LocalStackError(f"Unknown lookup {token}: add its answer to engine/computed.py")
         return LOOKUPS[token](arguments)
 
 
 def unknown_outputs(type_token: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """A resource before it exists: what AWS will add is unknown."""
+    """The outputs of a resource that does not exist yet: AWS's values are unknown."""
     unknown: dict[str, Any] = dict.fromkeys(output_names(type_token), UNKNOWN)
     if "namePrefix" in inputs:
         unknown["name"] = UNKNOWN
@@ -120,7 +118,7 @@ def _invocation(_label: str, _inputs: _Inputs, _outputs: _Inputs) -> _Outputs:
     return {"result": json.dumps({"requeued": 0})}
 
 
-# What the pattern of ARNs does not cover, and ids that are not the name.
+# Outputs beyond the ARNs that `_arn` makes, and ids that differ from the name.
 _SPECIAL: Mapping[str, Callable[[str, _Inputs, _Inputs], _Outputs]] = {
     "aws:acm/certificate:Certificate": _certificate,
     "aws:apigatewayv2/api:Api": _api,

@@ -1,4 +1,4 @@
-"""The local stack, deployed by the engine: what can be done with it once it runs."""
+"""Use a local stack that the engine has deployed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,10 @@ from local.stack import LocalStack
 
 
 class DeployedStack(LocalStack):
-    """A stack that is there already: it is neither started nor stopped by this."""
+    """A stack that exists already: this class neither starts nor stops it."""
 
     def __init__(self, emulator: Emulator, outputs: Mapping[str, Any]) -> None:
-        """The stack with these outputs, in an emulator that runs."""
+        """The stack with these outputs, in a running emulator."""
         super().__init__()
         self.emulator, self.outputs = emulator, outputs
         self.url, self.aws, self.clock = emulator.url, Aws(emulator.url), QueueClock(emulator.url)

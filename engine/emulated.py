@@ -1,4 +1,4 @@
-"""Creates resources in the emulator, by what the local stack knows of them."""
+"""Create resources in the emulator with the local stack's code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from local.resources import LOOKUPS, Created, Declared, Properties, create
 
 @dataclass(frozen=True, kw_only=True)
 class _Named(Declared):
-    """A resource whose name in AWS the provider has made up already."""
+    """A resource for which the provider may have made up a physical name already."""
 
     given: str | None
 
@@ -22,7 +22,7 @@ class _Named(Declared):
 
 
 class EmulatorCloud:
-    """The running emulator. What was created there is never updated nor deleted: it ends with the run."""
+    """The running emulator. Resources there are never updated or deleted; they end with the run."""
 
     def __init__(self, url: str) -> None:
         """The emulator at `url`."""
@@ -31,7 +31,7 @@ class EmulatorCloud:
     def create(
         self, type_token: str, name: str, inputs: Mapping[str, Any], physical_name: str | None
     ) -> Created:
-        """Create a resource as the local stack does; raises LocalStackError as that does."""
+        """Create a resource as the local stack does. Raises as `Cloud.create`."""
         return create(
             self._aws,
             _Named(
@@ -43,11 +43,11 @@ class EmulatorCloud:
         """Answer as the local stack does.
 
         Raises:
-            LocalStackError: the lookup is not known there.
+            LocalStackError: the local stack does not know the lookup.
         """
         if token not in LOOKUPS:
             raise LocalStackError(
-                f"{token}: the local stack does not know this lookup; say how it is answered in "
+                f"The local stack does not know the lookup {token}: add its answer to "
                 "local/resources/lookups.py"
             )
         return LOOKUPS[token](self._aws, arguments)

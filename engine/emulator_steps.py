@@ -1,4 +1,4 @@
-"""The local stack, by the engine: planned, created in the emulator, used, requeued from, destroyed."""
+"""Let the engine plan the local stack, create it in the emulator, use it, requeue and destroy it."""
 
 import json
 from typing import Any
@@ -17,24 +17,19 @@ from local.receiver import Receiver, accepts, refuses
 from local.waiting import wait_for
 
 STACK = "local"
-# One retry, soon: an event that its receiver refuses has failed within seconds.
+# There is one retry, after a second, so that a refused event fails within seconds.
 _CONFIG = {"retryDelaysSeconds": "[1]", "bundleTarget": "host", "allowPrivateTargets": "true"}
 _TAKEN, _REFUSED = "order.created", "order.refunded"
 _PATIENCE_SECONDS = 60
 
 
-def local_only_is_allowed() -> dict[str, str]:
-    """What tells the program that its stack is the local one, as environment variables."""
-    return {LOCAL: "1"}
-
-
 def in_the_emulator(executable: str, report: Report) -> None:
-    """Run the steps. Raises AbandonedError when those that are left cannot be tried."""
+    """Run the steps. Raises AbandonedError if the remaining ones cannot be tried."""
     with running_emulator() as emulator, Receiver() as receiver:
         emulator.wait_until_it_answers()
-        with pulumi_project(executable, {EMULATOR: emulator.url} | local_only_is_allowed()) as pulumi:
+        with pulumi_project(executable, {EMULATOR: emulator.url, LOCAL: "1"}) as pulumi:
             report.heading(
-                f"Stack {STACK!r}, created in the emulator; updates and deletions are recorded only"
+                f"Stack {STACK!r}, created in the emulator; updates and deletions are only recorded"
             )
             resources = _deploy(pulumi, emulator, report)
             stack = DeployedStack(emulator, pulumi.outputs())
@@ -60,13 +55,13 @@ def _deploy(pulumi: Pulumi, emulator: Emulator, report: Report) -> int:
         done = pulumi.operate("up")
         step.succeeded(done)
         only(step, done, "created")
-        step.expect(done.changes.created == planned.changes.created, "it is not what was planned")
+        step.expect(done.changes.created == planned.changes.created, "it differs from the plan")
         _expect_created(step, aws, pulumi)
     return len(done.changes.created)
 
 
 def _expect_created(step: Step, aws: Aws, pulumi: Pulumi) -> None:
-    """Tables, functions and queues are in the emulator under the ids that the engine has for them."""
+    """The emulator has tables, functions and queues under the ids that the engine recorded."""
     there = {
         "aws:dynamodb/table:Table": set(aws.dynamodb.list_tables()["TableNames"]),
         "aws:lambda/function:Function": {
@@ -82,7 +77,7 @@ def _expect_created(step: Step, aws: Aws, pulumi: Pulumi) -> None:
 
 
 def _use(stack: DeployedStack, receiver: Receiver, report: Report) -> str:
-    """Have one event taken and another refused; gives the id of that one."""
+    """Have one event delivered and another refused; return the id of the refused one."""
     with report.step("an event posted to events_url") as step:
         tenant = stack.create_tenant(TENANT, receiver.url)
         receiver.trust(tenant.webhook_secret)

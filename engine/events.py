@@ -1,4 +1,4 @@
-"""What the engine did, by its own log: one JSON event a line."""
+"""Read the engine's own log, one JSON event per line."""
 
 import json
 from collections.abc import Iterable
@@ -12,24 +12,23 @@ _OPERATIONS = {
     "delete": "deleted",
     "same": "same",
 }
-# Steps of a replacement and of a refresh that are counted with them, or change nothing.
+# Parts of a replacement, which is counted as a whole, and a refresh, which changes nothing.
 _PARTS = {"create-replacement", "delete-replaced", "refresh"}
 
-
-# The stack itself and its providers.
-_ENGINES_OWN = "pulumi:"
+ENGINES_OWN = "pulumi:"
+"""The types of the stack itself and of its providers begin with this."""
 
 
 class LogError(ValueError):
-    """The log holds what is not known here."""
+    """The log holds a line or an operation that this module does not know."""
 
 
 @dataclass(kw_only=True)
 class Changes:
-    """The URNs of what an operation did something to, or plans to, components included.
+    """The URNs of the resources and components that an operation changed, plans to change, or kept.
 
     Attributes:
-        errors: what the engine and the program complained of.
+        errors: the error messages of the engine and the program.
     """
 
     created: set[str] = field(default_factory=set[str])
@@ -40,7 +39,7 @@ class Changes:
     errors: list[str] = field(default_factory=list[str])
 
     def types(self, kind: str) -> list[str]:
-        """The types of what was `created`, `updated` …, components left out, sorted."""
+        """The sorted types of the resources that were `created`, `updated` …, without components."""
         urns: set[str] = getattr(self, kind)
         found = sorted(urn.split("::")[2].rpartition("$")[2] for urn in urns)
         return [type_token for type_token in found if type_token.startswith("aws:")]
@@ -56,14 +55,14 @@ class Changes:
 
 
 def read_log(lines: Iterable[str], *, planned: bool = False) -> Changes:
-    """Gather what a log tells.
+    """Read the changes from a log.
 
     Args:
-        lines: of the log.
-        planned: count what was planned, not what was done.
+        lines: the lines of the log.
+        planned: count the planned changes, not the ones made.
 
     Raises:
-        LogError: a line is no event, or an operation is not known here.
+        LogError: a line is no event, or an operation is unknown here.
     """
     changes = Changes()
     for line in filter(str.strip, lines):
@@ -81,8 +80,10 @@ def read_log(lines: Iterable[str], *, planned: bool = False) -> Changes:
 
 def _count(changes: Changes, metadata: dict[str, Any]) -> None:
     operation, urn = metadata["op"], metadata["urn"]
-    if operation in _PARTS or metadata["type"].startswith(_ENGINES_OWN):
+    if operation in _PARTS or metadata["type"].startswith(ENGINES_OWN):
         return
     if operation not in _OPERATIONS:
-        raise LogError(f"the engine's log has the operation {operation!r} at {urn}: teach engine/events.py")
+        raise LogError(
+            f"the engine's log has the unknown operation {operation!r} at {urn}: see engine/events.py"
+        )
     getattr(changes, _OPERATIONS[operation]).add(urn)

@@ -1,4 +1,4 @@
-"""What operations of the engine are held to."""
+"""Expectations that the steps check operations of the engine against."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from engine.report import Step
 
 
 def only(step: Step, operation: Operation, *kinds: str) -> None:
-    """Hold an operation to have done these kinds of changes and no others, each of them at least once."""
+    """Expect at least one change of each of these kinds, and no other kind of change."""
     for kind in ("created", "updated", "replaced", "deleted"):
         if kind in kinds:
             step.expect(bool(getattr(operation.changes, kind)), f"nothing was {kind}")
@@ -17,27 +17,27 @@ def only(step: Step, operation: Operation, *kinds: str) -> None:
 
 
 def never(step: Step, operation: Operation, *kinds: str) -> None:
-    """Hold an operation to have done none of these kinds of changes."""
+    """Expect no change of these kinds."""
     for kind in kinds:
         urns: set[str] = getattr(operation.changes, kind)
         step.expect(not urns, f"{len(urns)} {kind}: {listed(operation.changes.types(kind))}")
 
 
 def exactly(step: Step, operation: Operation, kind: str, types: Iterable[str]) -> None:
-    """Hold an operation to have done this kind of change to resources of these types, and to no others."""
+    """Expect this kind of change to resources of exactly these types."""
     found, expected = operation.changes.types(kind), sorted(types)
     step.expect(found == expected, f"{kind}: {listed(found)}, where {listed(expected)} was expected")
 
 
 def nothing_changed(step: Step, operation: Operation, resources: int) -> None:
-    """Hold an operation to have found everything as it was, so many resources and components."""
+    """Expect an operation to find this number of resources and components, all unchanged."""
     only(step, operation)
     found = len(operation.changes.same)
     step.expect(found == resources, f"{found} resources were found, not {resources}")
 
 
 def all_destroyed(step: Step, pulumi: Pulumi, operation: Operation, resources: int) -> None:
-    """Hold a destruction to have left nothing of so many resources and components."""
+    """Expect a destruction to delete this number of resources and components and to leave none."""
     step.succeeded(operation)
     only(step, operation, "deleted")
     deleted, left = len(operation.changes.deleted), len(pulumi.resources())
@@ -46,6 +46,6 @@ def all_destroyed(step: Step, pulumi: Pulumi, operation: Operation, resources: i
 
 
 def listed(types: Iterable[str]) -> str:
-    """Types in few words, such as `2 Table, 1 Queue`."""
+    """Summarize types, such as `2 Table, 1 Queue`."""
     counts = Counter(type_token.rpartition(":")[2] for type_token in types)
     return ", ".join(f"{count} {name}" for name, count in counts.items()) or "nothing"

@@ -1,4 +1,4 @@
-"""A value for every configuration key, as it is given to `pulumi config set`, and what setting it does."""
+"""A value for every configuration key, as `pulumi config set` takes it, and the effect of setting it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ DOMAIN_NAME, OTHER_DOMAIN_NAME, HOSTED_ZONE_NAME = "hooks.example.com", "events.
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A key's value away from its default, and what `pulumi up` makes of it.
+    """A value other than the key's default, and its effect on `pulumi up`.
 
     Attributes:
-        creates: the types of what comes into being; without any, something is updated and nothing else.
-        local_only: whether a stack that is not the local one refuses it.
-        for_good: whether a stack that has had the value refuses to go back to the default.
+        value: the value.
+        creates: the types of the created resources; if empty, resources are only updated.
+        local_only: whether every stack but the local one refuses the value.
+        for_good: whether a stack that has had the value refuses to return to the default.
     """
 
     value: str
@@ -45,9 +46,9 @@ KEYS: Mapping[str, Trial] = {
     "bundleTarget": Trial(value="host", local_only=True),
     "allowPrivateTargets": Trial(value="true", local_only=True),
 }
-"""But for those that have steps of their own: `PAIRED` and `PROTECTING`."""
+"""All keys except those with steps of their own: `PAIRED` and `PROTECTING`."""
 
 PAIRED: Mapping[str, str] = {"domainName": DOMAIN_NAME, "hostedZoneName": HOSTED_ZONE_NAME}
-"""Set together, or not at all."""
+"""Keys that must be set together or not at all."""
 
 PROTECTING = "protectData"

@@ -1,4 +1,4 @@
-"""The names that the provider makes up where the program gives none, and how long they may be."""
+"""The physical names that the provider makes up, and how long they may be."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,8 +13,8 @@ class Naming:
     """How resources of a type are named.
 
     Attributes:
-        property: where the name goes.
-        longest: how many characters AWS takes.
+        property: the property that holds the name.
+        longest: the number of characters that AWS accepts.
     """
 
     property: str
@@ -22,7 +22,7 @@ class Naming:
 
 
 NAMED: Mapping[str, Naming | None] = {
-    # As pulumi_aws has them, or shorter where AWS is stricter than it.
+    # The limits of pulumi_aws, or AWS's where they are stricter.
     "aws:apigatewayv2/api:Api": Naming(property="name", longest=128),
     "aws:apigatewayv2/stage:Stage": Naming(property="name", longest=128),
     "aws:cloudwatch/eventRule:EventRule": Naming(property="name", longest=64),
@@ -36,7 +36,7 @@ NAMED: Mapping[str, Naming | None] = {
     "aws:lambda/permission:Permission": Naming(property="statementId", longest=100),
     "aws:sns/topic:Topic": Naming(property="name", longest=256),
     "aws:sqs/queue:Queue": Naming(property="name", longest=80),
-    # Named by the program, by what they belong to, or by AWS.
+    # The program, the parent resource or AWS names these.
     "aws:acm/certificate:Certificate": None,
     "aws:acm/certificateValidation:CertificateValidation": None,
     "aws:apigatewayv2/apiMapping:ApiMapping": None,
@@ -56,11 +56,11 @@ NAMED: Mapping[str, Naming | None] = {
 
 
 class NamingError(ValueError):
-    """No name can be made up for a resource; the message says why."""
+    """The provider cannot make up a name for a resource; the message says why."""
 
 
 class Mode(Enum):
-    """What the engine's option `autonaming` makes of the name that it proposes."""
+    """How the engine's option `autonaming` treats the name that it proposes."""
 
     PROPOSE = 0
     ENFORCE = 1
@@ -69,23 +69,23 @@ class Mode(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
-    """The engine's own idea of a name, where the option `autonaming` is set."""
+    """The name that the engine proposes if the option `autonaming` is set."""
 
     name: str
     mode: Mode
 
 
 def make_name(naming: Naming, logical_name: str, *, seed: bytes, proposal: Proposal | None = None) -> str:
-    """A name for a resource that the program gives none.
+    """Make up a physical name for a resource.
 
     Args:
         naming: how resources of its type are named.
         logical_name: its name in the program.
-        seed: what the name's digits come from: equal seeds give equal names.
-        proposal: the engine's, if it has one.
+        seed: the source of the name's digits; equal seeds give equal names.
+        proposal: the engine's proposal, if it has one.
 
     Raises:
-        NamingError: the name would be too long, or the engine allows none that is made up.
+        NamingError: the name would be too long, or autonaming is disabled.
     """
     if proposal and proposal.mode is Mode.DISABLE:
         raise NamingError(f"the program gives {logical_name!r} no name, and autonaming is disabled")

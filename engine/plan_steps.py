@@ -1,4 +1,4 @@
-"""A deployed stack, by the engine but nowhere: every configuration key, a new name, a domain, protection."""
+"""Let the engine record a stack without creating it: every key, a new name, a domain, protection."""
 
 from engine.cli import Operation, Pulumi, pulumi_project
 from engine.expectations import all_destroyed, exactly, listed, never, nothing_changed, only
@@ -28,9 +28,11 @@ _PROTECTED = [
 
 
 def planned_only(executable: str, report: Report) -> None:
-    """Run the steps. Raises AbandonedError when those that are left cannot be tried."""
+    """Run the steps. Raises AbandonedError if the remaining ones cannot be tried."""
     with pulumi_project(executable) as pulumi:
-        report.heading(f"Stack {STACK!r} by its Pulumi.{STACK}.yaml, recorded by the engine, created nowhere")
+        report.heading(
+            f"Stack {STACK!r} with its Pulumi.{STACK}.yaml, recorded by the engine, created nowhere"
+        )
         resources = _deploy(pulumi, report)
         _set_every_key(pulumi, report, resources)
         _set_wrong_keys(pulumi, report)
@@ -40,7 +42,7 @@ def planned_only(executable: str, report: Report) -> None:
         _switch_domain_off(pulumi, report)
         with report.step("destroy") as step:
             all_destroyed(step, pulumi, pulumi.operate("destroy"), resources)
-        report.heading(f"Stack {PRODUCTION!r} by its Pulumi.{PRODUCTION}.yaml")
+        report.heading(f"Stack {PRODUCTION!r} with its Pulumi.{PRODUCTION}.yaml")
         with report.step("stack init, preview") as step:
             pulumi.run("stack", "init", PRODUCTION)
             operation = pulumi.operate("preview")
@@ -100,7 +102,7 @@ def _expect_effect(step: Step, pulumi: Pulumi, key: str, trial: Trial) -> None:
     operation = pulumi.operate("up")
     if operation.code:
         step.failed(operation)
-        pulumi.run("config", "rm", key)  # the keys after it are tried all the same
+        pulumi.run("config", "rm", key)  # the next keys are tried all the same
         return
     step.succeeded(operation)
     exactly(step, operation, "created", trial.creates)
@@ -155,15 +157,15 @@ def _protect(pulumi: Pulumi, report: Report) -> None:
         step.refused(pulumi.operate("preview"), "protect")
         pulumi.set("domainName", DOMAIN_NAME)
     before = len(pulumi.resources())
-    with report.step("destroy of what is protected") as step:
+    with report.step("destroy, protected") as step:
         operation = pulumi.operate("destroy")
         step.refused(operation, "protected")
         never(step, operation, "deleted")
         step.expect(len(pulumi.resources()) == before, f"{len(pulumi.resources())} of {before} are left")
-    with report.step("destroy --skip-preview of what is protected") as step:
+    with report.step("destroy --skip-preview, protected") as step:
         step.refused(pulumi.operate("destroy", "--skip-preview"), "protected")
         _expect_protected(step, pulumi, _PROTECTED)
-    with report.step("up, after that") as step:
+    with report.step("up, after the refused destroy") as step:
         never(step, _up(pulumi, step), "replaced", "deleted")
         step.expect(len(pulumi.resources()) == before, f"{len(pulumi.resources())} of {before} are there")
     with report.step(f"config set {PROTECTING} false, up") as step:
@@ -184,7 +186,7 @@ def _expect_kept(step: Step, operation: Operation, resources: int) -> None:
 
 
 def _expect_named(step: Step, pulumi: Pulumi) -> None:
-    """By `pulumi:autonaming` in Pulumi.yaml: with the name that the stack had when they were created."""
+    """Physical names contain the stack's name at their creation, by `pulumi:autonaming` in Pulumi.yaml."""
     names = {
         resource["inputs"][key]: resource["type"]
         for resource in pulumi.resources()

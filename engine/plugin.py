@@ -1,6 +1,6 @@
-"""The provider's process: what the engine starts under the name `pulumi-resource-aws`.
+"""The provider's process, which the engine starts under the name `pulumi-resource-aws`.
 
-It says on its first line where it answers, as every Pulumi plugin does, and ends with the engine.
+Like every Pulumi plugin it prints its port on its first line. It ends with the engine.
 """
 
 import os
@@ -16,7 +16,7 @@ from engine.provider import Provider
 from local.environment import HOST
 
 EMULATOR = "ENGINE_EMULATOR"
-"""The environment variable that holds the emulator's address; without it, nothing is created anywhere."""
+"""The environment variable with the emulator's address; without it, nothing is created anywhere."""
 
 _LONGEST_MESSAGE = 400 * 1024 * 1024
 _LOOK_SECONDS = 0.5

@@ -1,8 +1,8 @@
-"""The provider, as the engine calls it: checks inputs, plans changes, creates.
+"""The provider that the engine calls: it checks inputs, plans changes and creates resources.
 
-It stands where `pulumi-resource-aws` would. Creating is all that the emulator is used for: an update is
-recorded and not carried out, a deletion only refused where AWS would refuse it, and a refresh finds what was
-recorded.
+It stands in for `pulumi-resource-aws`. The emulator only creates: an update is recorded but not carried out,
+a deletion is refused where AWS would refuse it and otherwise only recorded, and a refresh finds the recorded
+state.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from engine.values import DEFAULTS, read, write
 from local.errors import LocalStackError
 
 VERSION = metadata.version("pulumi_aws")
-"""What the program asks for."""
+"""The version that the program asks for."""
 
 _PROTECTED = (
     "ValidationException: Resource cannot be deleted as it is currently protected against deletion. "
@@ -30,35 +30,35 @@ _PROTECTED = (
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Answers the engine. What the calls are for is told in `ResourceProviderServicer`."""
+    """Answers the engine; `ResourceProviderServicer` says what each call is for."""
 
     def __init__(self, cloud: Cloud) -> None:
         """Create resources in `cloud`."""
         self._cloud = cloud
 
     def GetPluginInfo(self, request: empty_pb2.Empty, context: Any) -> plugin_pb2.PluginInfo:
-        """Who this is."""
+        """Tell the version."""
         return plugin_pb2.PluginInfo(version=VERSION)
 
     def GetSchema(
         self, request: provider_pb2.GetSchemaRequest, context: Any
     ) -> provider_pb2.GetSchemaResponse:
-        """Nothing: the schema is what pulumi_aws was made from, and stays there."""
+        """Return an empty schema: the real one went into pulumi_aws and stays there."""
         return provider_pb2.GetSchemaResponse(schema="{}")
 
     def CheckConfig(self, request: provider_pb2.CheckRequest, context: Any) -> provider_pb2.CheckResponse:
-        """Hold the provider's own configuration against its types."""
+        """Check the provider's own configuration against its types."""
         found = arguments.config_faults(read(request.news))
         return _checked({fault.path: fault.reason for fault in found}, read(request.news))
 
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: Any) -> provider_pb2.DiffResponse:
-        """A changed configuration replaces nothing."""
+        """Report a changed configuration; it replaces nothing."""
         return _diff_response(read(request.old_inputs) != read(request.news))
 
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: Any
     ) -> provider_pb2.ConfigureResponse:
-        """Say what is understood: secrets come as plain values, and `pulumi:autonaming` holds."""
+        """Declare the capabilities: secrets come as plain values, and `pulumi:autonaming` is honoured."""
         return provider_pb2.ConfigureResponse(
             acceptSecrets=False,
             acceptResources=False,
@@ -67,10 +67,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
 
     def Check(self, request: provider_pb2.CheckRequest, context: Any) -> provider_pb2.CheckResponse:
-        """Hold inputs against their types, and make up a name where none is given."""
+        """Check inputs against their types, and make up a name if the program gives none."""
         type_token, news = _type(request), read(request.news)
         if type_token not in replacements.FORCES_NEW or type_token not in NAMED:
-            reason = "this type is not known here: teach engine/replacements.py and engine/names.py"
+            reason = "this type is unknown: add it to engine/replacements.py and engine/names.py"
             return _checked({"": reason}, news)
         found = {fault.path: fault.reason for fault in arguments.faults(type_token, news)}
         if naming := NAMED[type_token]:
@@ -81,7 +81,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return _checked(found, news)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: Any) -> provider_pb2.DiffResponse:
-        """Say what a change replaces."""
+        """Tell which properties a change affects, and which of them replace the resource."""
         naming = NAMED[_type(request)]
         plan = replacements.plan(
             _type(request),
@@ -97,7 +97,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return response
 
     def Create(self, request: provider_pb2.CreateRequest, context: Any) -> provider_pb2.CreateResponse:
-        """Create a resource, or tell what is not known of it yet."""
+        """Create a resource; in a preview, tell which outputs are unknown."""
         type_token, inputs = _type(request), read(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(
@@ -113,7 +113,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.CreateResponse(id=created.id, properties=write({**inputs, **created.outputs}))
 
     def Read(self, request: provider_pb2.ReadRequest, context: Any) -> provider_pb2.ReadResponse:
-        """Find a resource as it was recorded."""
+        """Return a resource as recorded."""
         return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     def Update(self, request: provider_pb2.UpdateRequest, context: Any) -> provider_pb2.UpdateResponse:
@@ -136,23 +136,23 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             answer = self._cloud.look_up(request.tok, read(request.args))
         except LocalStackError as error:
             _abort(context, str(error))
-        fields: dict[str, Any] = {"return": write(answer)}  # a word of Python's own
+        fields: dict[str, Any] = {"return": write(answer)}  # `return` is a keyword in Python
         return provider_pb2.InvokeResponse(**fields)
 
     def Cancel(self, request: empty_pb2.Empty, context: Any) -> empty_pb2.Empty:
-        """Nothing here takes long enough to be cancelled."""
+        """Do nothing: no call takes long enough to be cancelled."""
         return empty_pb2.Empty()
 
 
 def _type(request: Any) -> str:
-    """The type of the resource that a request is about; the URN has those of its parents before it."""
+    """The resource type in a request's URN, which puts the types of the parents before it."""
     return request.urn.split("::")[2].rpartition("$")[2]
 
 
 def _made_up_name(
     naming: Naming, request: provider_pb2.CheckRequest, news: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The name that a resource keeps or is given, marked as made up; nothing where the program gives one."""
+    """The made-up name that a resource keeps or gets, marked as such; empty if the program names it."""
     if naming.property in news or f"{naming.property}Prefix" in news:
         return {}
     olds, proposal = read(request.olds), None

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.values import DEFAULTS, same
 
-# Services without regions; every other resource can be given one of its own.
+# These services have no regions; the program can give every other resource a region of its own.
 _GLOBAL = ("aws:iam/", "aws:route53/")
 
 FORCES_NEW: Mapping[str, frozenset[str]] = {
@@ -57,7 +57,7 @@ FORCES_NEW: Mapping[str, frozenset[str]] = {
             "topics",
         },
         "aws:lambda/function:Function": {"name", "packageType", "tenancyConfig"},
-        # Its input too, unless its life cycle says that it is invoked at every change.
+        # `input` replaces it unless its life cycle says that every change invokes it.
         "aws:lambda/invocation:Invocation": {"functionName", "input", "qualifier", "triggers"},
         "aws:lambda/permission:Permission": {
             "action",
@@ -87,12 +87,12 @@ FORCES_NEW: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a change of a resource's inputs means.
+    """The consequences of a change of a resource's inputs.
 
     Attributes:
-        changed: the properties that are different.
-        replaces: those of them that cannot be changed in place.
-        delete_first: whether a replacement would need the old resource's name: the program gives it.
+        changed: the changed properties.
+        replaces: those of them that cannot change in place.
+        delete_first: whether the old resource must go first, because the program gives both the same name.
     """
 
     changed: list[str]
@@ -112,13 +112,13 @@ def plan(
 
     Args:
         type_token: one of `FORCES_NEW`.
-        old: the inputs as they are.
-        new: the inputs as they are to be.
-        naming: the property that holds the name, where the provider makes one up.
+        old: the present inputs.
+        new: the wanted inputs.
+        naming: the property that holds the name, if the provider makes names up for this type.
         ignored: properties whose changes do not count.
 
     Raises:
-        KeyError: the type is not known here.
+        KeyError: the type is unknown here.
     """
     skipped = {DEFAULTS, *ignored}
     changed = sorted(

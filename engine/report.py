@@ -1,4 +1,4 @@
-"""The steps of a run, each with what was counted and what did not hold."""
+"""The steps of a run, each with its counts and faults."""
 
 import time
 from collections.abc import Generator
@@ -16,7 +16,7 @@ _LAST_LINES = 12
 
 
 class AbandonedError(Exception):
-    """A step failed that the ones after it build on."""
+    """A step failed, and the next ones build on it."""
 
 
 @dataclass(kw_only=True)
@@ -24,8 +24,8 @@ class Step:
     """One step.
 
     Attributes:
-        counted: what came of it, in words.
-        faults: what did not hold; none when all did.
+        counted: the result, in words.
+        faults: the expectations that did not hold.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Step:
     faults: list[str] = field(default_factory=list[str])
 
     def expect(self, held: bool, fault: str) -> None:
-        """Note a fault unless this held."""
+        """Record the fault unless the expectation held."""
         if not held:
             self.faults.append(fault)
 
     def succeeded(self, operation: Operation) -> None:
-        """Count an operation, which must have succeeded; the steps after it build on it."""
+        """Count an operation that must have succeeded, because the next steps build on it."""
         self.counted = str(operation.changes)
         if operation.code:
             self.failed(operation)
@@ -51,7 +51,7 @@ class Step:
         self.faults.append(f"it ended with code {operation.code}:\n{_told(operation)}")
 
     def refused(self, operation: Operation, *words: str) -> None:
-        """Count an operation, which must have been refused with a message that holds these words."""
+        """Count an operation that must have been refused with a message that contains these words."""
         nothing_done = operation.planned or operation.changes.none
         refused = "refused" if nothing_done else f"refused, after {operation.changes}"
         self.counted = refused if operation.code else str(operation.changes)
@@ -68,15 +68,15 @@ class Report:
     steps: list[Step] = field(default_factory=list[Step])
 
     def heading(self, text: str) -> None:
-        """Say what the next steps are about."""
+        """Print the heading of the next steps."""
         self.console.print(f"\n{escape(text)}", soft_wrap=True, style="bold", highlight=False)
 
     @contextmanager
     def step(self, name: str) -> Generator[Step]:
-        """A step: gathers what goes wrong, and prints its row.
+        """Run a step: record its faults and print its row.
 
         Raises:
-            AbandonedError: the steps after it cannot be tried.
+            AbandonedError: the next steps cannot be tried.
         """
         step, began = Step(name=name), time.monotonic()
         self.steps.append(step)
@@ -90,7 +90,7 @@ class Report:
             self._print(step)
 
     def verdict(self) -> bool:
-        """Print how many steps held; gives whether all did."""
+        """Print how many steps held; return whether all did."""
         failed = [step for step in self.steps if step.faults]
         held = len(self.steps) - len(failed)
         colour = "red" if failed else "green"
@@ -107,6 +107,6 @@ class Report:
 
 
 def _told(operation: Operation) -> str:
-    """What an operation complained of, or the end of what it wrote."""
+    """The error messages of an operation, or the end of its output if there are none."""
     text = "\n".join(operation.changes.errors) or operation.text
     return "\n".join([line for line in text.splitlines() if line.strip()][-_LAST_LINES:])

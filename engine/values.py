@@ -1,4 +1,4 @@
-"""Property values as the engine sends them: JSON, with signatures for what JSON cannot hold."""
+"""Property values as the engine sends them: JSON, with signatures for values that JSON cannot hold."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -8,10 +8,10 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import rpc
 
 UNKNOWN = rpc.UNKNOWN
-"""Stands for a value that only a deployment knows."""
+"""Stands for a value that becomes known only during a deployment."""
 
 DEFAULTS = "__defaults"
-"""The property under which a provider keeps which of a resource's inputs it made up itself."""
+"""The property in which a provider lists the inputs of a resource that it made up itself."""
 
 # The engine's own marks (developer docs of Pulumi, "Property values").
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -19,7 +19,7 @@ _ARCHIVE = "0def7320c3a5731c473e5ecbe6d01bc7"
 
 
 def read(struct: struct_pb2.Struct) -> dict[str, Any]:
-    """The properties of a message; whole numbers, which are floats on the wire, as such."""
+    """The properties of a message; whole numbers are floats on the wire and become ints here."""
     return _whole(json_format.MessageToDict(struct))
 
 
@@ -29,19 +29,19 @@ def write(values: Mapping[str, Any]) -> struct_pb2.Struct:
 
 
 def is_archive(value: Any) -> bool:
-    """Whether a value is a file archive or a folder."""
+    """Whether a value is an archive, of a file or a folder."""
     return isinstance(value, dict) and cast("dict[str, Any]", value).get(_SIGNATURE) == _ARCHIVE
 
 
 def same(old: Any, new: Any) -> bool:
-    """Whether nothing changed: archives are their contents, wherever they lie."""
+    """Whether nothing changed; archives are compared by their contents, not by their paths."""
     if is_archive(old) and is_archive(new):
         return old.get("hash") == new.get("hash")
     return old == new
 
 
 def declared(value: Any) -> Any:
-    """A value as the program set it: archives as Pulumi's objects."""
+    """A value as the program set it, with archives as Pulumi's objects."""
     if is_archive(value):
         return pulumi.FileArchive(value["path"])
     match value:

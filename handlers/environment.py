@@ -1,7 +1,7 @@
-"""What each function reads from its environment.
+"""The environment variables of each function.
 
-Typed once, for the program that sets it and the code that reads it. A field `events_table_name` is the
-environment variable `EVENTS_TABLE_NAME`. Values that are not strings are written as JSON.
+The program that sets them and the code that reads them share these types. The field `events_table_name` is
+the environment variable `EVENTS_TABLE_NAME`. Values other than strings are JSON.
 """
 
 import json
@@ -11,11 +11,11 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
 
 LONGEST_RUN_SECONDS = 900
-"""How long one invocation may take (Lambda quotas, "Function timeout")."""
+"""The longest that one invocation may take (Lambda quotas, "Function timeout")."""
 
 
 class FunctionEnvironment(BaseModel):
-    """The environment of one function: `load` reads it, `variable_name` tells how to set it."""
+    """The environment of one function: `load` reads it, `variable_name` names the variable of a field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +29,7 @@ class FunctionEnvironment(BaseModel):
         """Read the environment of this function.
 
         Raises:
-            pydantic.ValidationError: a variable is missing or not of its type; it names the field.
+            pydantic.ValidationError: a variable is missing or has the wrong type; the error names the field.
         """
         found: dict[str, Any] = {}
         for name, field in cls.model_fields.items():
@@ -40,7 +40,7 @@ class FunctionEnvironment(BaseModel):
 
 
 class IngestEnvironment(FunctionEnvironment):
-    """What the ingest function needs to store an event and to queue it."""
+    """The variables that ingest needs to store and queue an event."""
 
     tenant_table_name: str
     events_table_name: str
@@ -51,7 +51,7 @@ class IngestEnvironment(FunctionEnvironment):
 
 
 class WorkerEnvironment(FunctionEnvironment):
-    """What the worker function needs to deliver an event."""
+    """The variables that the worker needs to deliver an event."""
 
     tenant_table_name: str
     events_table_name: str
@@ -62,7 +62,7 @@ class WorkerEnvironment(FunctionEnvironment):
 
 
 class RequeueEnvironment(FunctionEnvironment):
-    """What the requeue function needs to send failed events again."""
+    """The variables that requeue needs to send failed events again."""
 
     tenant_table_name: str
     events_table_name: str
@@ -72,7 +72,7 @@ class RequeueEnvironment(FunctionEnvironment):
 
 
 class ReconcilerEnvironment(FunctionEnvironment):
-    """What the reconciler function needs to find events that nothing happens to, and to queue them again."""
+    """The variables that the reconciler needs to find stalled events and queue lost ones again."""
 
     events_table_name: str
     queue_url: str

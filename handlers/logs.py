@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line on standard output, which Lambda ships to the log group."""
+"""Structured logs: one JSON object per line on standard output; Lambda sends them to the log group."""
 
 import logging
 from typing import Any
@@ -14,7 +14,7 @@ def configure() -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Local variables hold secrets: they stay out of tracebacks.
+            # Tracebacks leave out local variables, because those hold secrets.
             structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
             structlog.processors.JSONRenderer(),
         ],
@@ -24,7 +24,7 @@ def configure() -> None:
 
 
 def begin(context: Any) -> None:
-    """Bind an invocation's request id to every line it logs, and forget what the last one bound.
+    """Bind an invocation's request id to every line it logs, and drop the values that the last one bound.
 
     Args:
         context: the Lambda context object.

@@ -1,6 +1,6 @@
-"""Metrics that functions tell in their logs: CloudWatch reads them there, by its embedded metric format.
+"""Metrics that functions write into their logs, in CloudWatch's embedded metric format.
 
-Nothing is called for it, and nobody needs a right to.
+CloudWatch reads them from there, so the functions make no call and need no permission.
 """
 
 import json
@@ -12,26 +12,25 @@ DIMENSION: Final = "FunctionName"
 STALLED_EVENTS: Final = "StalledEvents"
 
 
-def line(name: str, value: float, *, function_name: str, milliseconds: int | None = None) -> str:
-    """A line of a log that CloudWatch makes a metric of (CloudWatch user guide, "Embedded metric format").
+def line(name: str, value: float, *, function_name: str) -> str:
+    """A log line that CloudWatch turns into a metric (CloudWatch user guide, "Embedded metric format").
 
     Args:
-        name: the metric's.
-        value: at this moment.
-        function_name: of the function that tells it.
-        milliseconds: the moment since the epoch; now unless given.
+        name: the metric's name.
+        value: its value now.
+        function_name: the function that writes the line.
     """
     directive = {
         "Namespace": NAMESPACE,
         "Dimensions": [[DIMENSION]],
         "Metrics": [{"Name": name, "Unit": "Count"}],
     }
-    told: dict[str, Any] = {
+    record: dict[str, Any] = {
         "_aws": {
-            "Timestamp": milliseconds if milliseconds is not None else int(time.time() * 1000),
+            "Timestamp": int(time.time() * 1000),
             "CloudWatchMetrics": [directive],
         },
         DIMENSION: function_name,
         name: value,
     }
-    return json.dumps(told)
+    return json.dumps(record)

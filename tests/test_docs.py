@@ -1,4 +1,4 @@
-"""The documents: every link leads somewhere, and every command is one that a shell takes."""
+"""The documents: every link has a target, and a shell can read every command."""
 
 import re
 import shutil
@@ -25,7 +25,7 @@ _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 
 
 def links(document: Path) -> Iterator[tuple[str, str]]:
-    """The relative links of a document: path, which may be empty, and anchor, which may be too."""
+    """The relative links of a document: path and anchor, each of which may be empty."""
     for target in _LINK.findall(_FENCED.sub("", document.read_text())):
         if not re.match(r"[a-z][a-z0-9+.-]*:", target):
             path, _, anchor = target.partition("#")
@@ -33,7 +33,7 @@ def links(document: Path) -> Iterator[tuple[str, str]]:
 
 
 def anchors(document: Path) -> set[str]:
-    """What GitHub makes of the headings of a document: what is no word, hyphen or space goes."""
+    """The anchors that GitHub makes of a document's headings: it keeps only words, hyphens and spaces."""
     found: set[str] = set()
     seen = Counter[str]()
     for heading in _HEADING.findall(_FENCED.sub("", document.read_text())):

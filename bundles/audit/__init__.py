@@ -1,5 +1,5 @@
-"""`make audit`: are there known vulnerabilities in anything that the project locks?
+"""`make audit`: look up known vulnerabilities of everything that the project locks.
 
-It fails closed. Only a package that the service answered for counts as audited. One that pip-audit skips, for
-the index does not know it or its marker does not fit the machine that asks, does not.
+It fails closed: a package counts as audited only if the service answered for it. A package that pip-audit
+skips does not count. It skips one that the index does not know, or whose marker does not fit this machine.
 """

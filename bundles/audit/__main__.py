@@ -1,4 +1,4 @@
-"""`python -m bundles.audit`: hold every lock against the known vulnerabilities."""
+"""`python -m bundles.audit`: check every lock for known vulnerabilities."""
 
 import datetime as dt
 import sys
@@ -18,7 +18,7 @@ _ROW = "{:<38}{:>9}{:>13}{:>9}\n"
 
 @dataclass(frozen=True, kw_only=True)
 class _Result:
-    """What came of auditing one lock; `unanswered` says why that is nothing."""
+    """The result of auditing one lock; `unanswered` says why there is none."""
 
     lock: str
     packages: int
@@ -27,11 +27,11 @@ class _Result:
 
 
 def main(root: Path = REPO, run: Runner = run_pip_audit, today: dt.date | None = None) -> int:
-    """Print a row for each lock, then what is wrong with which remedy.
+    """Print a row for each lock, then each fault with its remedy.
 
     Returns:
-        0 when the service answered for every package and whatever it knows against them is excused, 1 when
-        something is not or an exception is not in order, or else 2 when it did not answer.
+        1 if a vulnerability is not excused or an exception is invalid; else 2 if the service did not answer
+        for every package; else 0.
     """
     try:
         exceptions = read_exceptions(root / FILE)
@@ -46,7 +46,7 @@ def main(root: Path = REPO, run: Runner = run_pip_audit, today: dt.date | None =
     _print_table(results, excused)
 
     faults = [_explain(finding, results) for finding in sorted(findings - excused, key=str)]
-    if not unanswered:  # or else nobody knows what an exception matches
+    if not unanswered:  # an exception may match a package without an answer
         faults += find_faults(exceptions, findings, today)
     _print_faults(faults, unanswered)
     if faults:
@@ -87,9 +87,9 @@ def _explain(finding: Finding, results: Iterable[_Result]) -> str:
     locks = ", ".join(result.lock for result in results if finding in result.findings)
     aliases = f" ({', '.join(finding.aliases)})" if finding.aliases else ""
     if finding.fix_versions:
-        remedy = f"{' or '.join(finding.fix_versions)} mends it: run `make lock UPGRADE={finding.package}`"
+        remedy = f"{' or '.join(finding.fix_versions)} fixes it: run `make lock UPGRADE={finding.package}`"
     else:
-        remedy = f"no version mends it yet: drop the package, or say in {FILE} why it does no harm"
+        remedy = f"no version fixes it yet: drop the package, or say in {FILE} why it does no harm"
     return f"{finding.package} {finding.version} in {locks} has {finding.id}{aliases}, {remedy}."
 
 

@@ -1,8 +1,8 @@
-"""What pip-audit knows against the packages of a lock.
+"""Let pip-audit look up the vulnerabilities of a lock's packages.
 
-It asks PyPI (https://docs.pypi.org/api/json/, `vulnerabilities`). Its exit code does not tell enough: it ends
-with 1 for a vulnerability and for a service that cannot be reached, and with 0 when it skipped every package.
-So its report is held against what was asked.
+pip-audit asks PyPI (https://docs.pypi.org/api/json/, `vulnerabilities`). Its exit code is ambiguous: 1 means
+a vulnerability or an unreachable service, and 0 may mean that it skipped every package. So this module
+compares its report with the packages that were asked about.
 """
 
 import itertools
@@ -19,10 +19,10 @@ from bundles.audit.errors import NotAuditedError
 from bundles.audit.locks import Pin
 
 Runner = Callable[[Path], "subprocess.CompletedProcess[str]"]
-"""Audits a requirements file; its output is pip-audit's JSON report."""
+"""Audits a requirements file; the output is pip-audit's JSON report."""
 
 _NAMED = 3
-"""How many of the packages without an answer a message names."""
+"""A message names at most this many packages without an answer."""
 
 
 class Finding(BaseModel, frozen=True):
@@ -30,10 +30,10 @@ class Finding(BaseModel, frozen=True):
 
     Attributes:
         package: Its normalized name.
-        version: The version that is locked.
-        id: How the advisory is called, such as `PYSEC-2024-1`.
-        aliases: How else, such as `CVE-2024-1`, in order.
-        fix_versions: The versions that mend it, the earliest first.
+        version: The locked version.
+        id: The advisory's name, such as `PYSEC-2024-1`.
+        aliases: Its other names, such as `CVE-2024-1`, sorted.
+        fix_versions: The versions that fix it, earliest first.
     """
 
     package: str
@@ -63,7 +63,7 @@ class _Report(BaseModel):
 
 
 def run_pip_audit(requirements: Path) -> "subprocess.CompletedProcess[str]":
-    """Let pip-audit ask PyPI about exactly what the file pins, without resolving or installing anything."""
+    """Let pip-audit ask PyPI about exactly the pinned packages, without resolving or installing anything."""
     return subprocess.run(  # noqa: S603 - arguments are ours, there is no shell
         [
             *(sys.executable, "-m", "pip_audit", "--requirement", str(requirements)),
@@ -78,16 +78,16 @@ def run_pip_audit(requirements: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def find_vulnerabilities(pins: Iterable[Pin], run: Runner) -> list[Finding]:
-    """The known vulnerabilities of all the packages.
+    """Find the known vulnerabilities of all these packages.
 
     Raises:
-        NotAuditedError: there is no answer for one of them.
+        NotAuditedError: one of them got no answer.
     """
     return [finding for requirements in _without_repetition(pins) for finding in _audit(requirements, run)]
 
 
 def _without_repetition(pins: Iterable[Pin]) -> Iterator[list[Pin]]:
-    """Lists in which no package stands twice: a lock has two versions of one where its markers fork."""
+    """Split pins into lists that name no package twice: where markers fork, a lock has two versions."""
     versions: defaultdict[str, list[Pin]] = defaultdict(list)
     for pin in pins:
         versions[pin.name].append(pin)
@@ -98,7 +98,7 @@ def _without_repetition(pins: Iterable[Pin]) -> Iterator[list[Pin]]:
 def _audit(pins: list[Pin], run: Runner) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         requirements = Path(folder) / "requirements.txt"
-        # Without markers: pip-audit leaves out what this machine would not install.
+        # Markers stay out, because pip-audit skips packages that this machine would not install.
         requirements.write_text("".join(f"{pin} {pin.hashes}\n" for pin in pins), encoding="utf-8")
         report = _read_report(run(requirements))
     _demand_answers(pins, report)
@@ -118,7 +118,7 @@ def _read_report(done: "subprocess.CompletedProcess[str]") -> _Report:
         return _Report.model_validate_json(done.stdout)
     except ValidationError as error:
         said = done.stderr.strip().rpartition("\n")[2] or "nothing"
-        raise NotAuditedError(f"pip-audit ended with code {done.returncode}, and said: {said}") from error
+        raise NotAuditedError(f"pip-audit ended with code {done.returncode} and said: {said}") from error
 
 
 def _demand_answers(pins: list[Pin], report: _Report) -> None:

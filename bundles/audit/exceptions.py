@@ -1,4 +1,4 @@
-"""Vulnerabilities that are known and accepted for a while, in `audit-exceptions.toml`."""
+"""Read `audit-exceptions.toml`: vulnerabilities that are accepted for a limited time."""
 
 import datetime as dt
 import tomllib
@@ -16,13 +16,13 @@ _Text = Annotated[str, StringConstraints(min_length=1)]
 
 
 class ExceptedFinding(BaseModel):
-    """A vulnerability that is no reason to fail, for a reason and up to a day.
+    """A vulnerability that does not fail the audit, with a reason and a last day.
 
     Attributes:
-        id: Of the advisory, or one of its aliases.
-        package: Its normalized name.
-        reason: Why it does not harm here.
-        until: The last day on which it holds.
+        id: The advisory's id or one of its aliases.
+        package: The package's normalized name.
+        reason: Why it does no harm here.
+        until: The last day of the exception.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
@@ -33,11 +33,11 @@ class ExceptedFinding(BaseModel):
     until: dt.date
 
     def excuses(self, finding: Finding, today: dt.date) -> bool:
-        """Whether it is about that finding and still holds."""
+        """Whether it is about this finding and has not expired."""
         return today <= self.until and self.is_about(finding)
 
     def is_about(self, finding: Finding) -> bool:
-        """Whether the finding is the one that it names."""
+        """Whether it names this finding."""
         return self.package == finding.package and self.id in {finding.id, *finding.aliases}
 
 
@@ -48,10 +48,10 @@ class _File(BaseModel):
 
 
 def read_exceptions(path: Path) -> tuple[ExceptedFinding, ...]:
-    """The exceptions in the file; none when there is no file.
+    """Read the exceptions in the file; without a file there are none.
 
     Raises:
-        AuditError: it is not TOML, or an exception lacks what it must have.
+        AuditError: the file is not TOML, or an exception lacks a field or has an unknown one.
     """
     if not path.is_file():
         return ()
@@ -66,15 +66,15 @@ def read_exceptions(path: Path) -> tuple[ExceptedFinding, ...]:
 def find_faults(
     exceptions: Iterable[ExceptedFinding], findings: Iterable[Finding], today: dt.date
 ) -> list[str]:
-    """What is wrong with exceptions once every lock was audited: they expired, or excuse nothing."""
+    """Find exceptions that have expired or match nothing; call it once every lock was audited."""
     findings = list(findings)
     faults: list[str] = []
     for exception in exceptions:
         named = f"{FILE}: the exception of {exception.id} for {exception.package}"
         if not any(exception.is_about(finding) for finding in findings):
-            faults.append(f"{named} matches nothing that is locked any more: delete it.")
+            faults.append(f"{named} no longer matches any locked package: delete it.")
         elif exception.until < today:
-            faults.append(f"{named} expired on {exception.until}: upgrade the package, or give another day.")
+            faults.append(f"{named} expired on {exception.until}: upgrade the package, or set a later day.")
     return faults
 
 

@@ -1,4 +1,4 @@
-"""What the project locks."""
+"""Read the project's locks."""
 
 import re
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ _PIN = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:
-    """A package at a version, whatever machine it is for.
+    """A package at a version, without the marker that limits it to some machines.
 
     Attributes:
-        name: As PyPI normalizes it.
+        name: The name as PyPI normalizes it.
         version: Such as `1.17.0`.
-        hashes: Options of pip, as a requirements file has them.
+        hashes: pip's options, as in a requirements file.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Pin:
 
 
 def find_locks(root: Path) -> list[Path]:
-    """Every file that `make lock` writes, the program's own first.
+    """Find every file that `make lock` writes; the program's own comes first.
 
     Raises:
         AuditError: there is none.
@@ -38,12 +38,12 @@ def find_locks(root: Path) -> list[Path]:
     whole_project = sorted(root.glob("requirements*.txt"), reverse=True)
     locks = [*whole_project, *sorted(root.glob("bundles/requirements/*.txt"))]
     if not locks:
-        raise AuditError(f"There is no lock in {root}, nothing can be audited: run `make lock`.")
+        raise AuditError(f"There is no lock in {root}, so nothing can be audited: run `make lock`.")
     return locks
 
 
 def read_pins(lock: Path) -> list[Pin]:
-    """The packages that a lock pins, for all the platforms that it is made for.
+    """Read the packages that a lock pins, for all its platforms.
 
     Raises:
         AuditError: a line is not a version with its hashes.

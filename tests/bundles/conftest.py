@@ -12,7 +12,7 @@ from bundles.bytecode import Compiler, find_compiler
 
 @dataclass
 class FakeInstaller:
-    """Writes files as if wheels had held them, and counts how often it is asked."""
+    """Writes files as if they came from wheels, and counts its calls."""
 
     files: dict[str, bytes] = field(default_factory=lambda: {"library.py": b"NAME = 'library'\n"})
     calls: int = 0
@@ -30,7 +30,7 @@ def write_files(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def dist_info(name: str, version: str, *lines: str) -> dict[str, bytes]:
-    """What an installed package tells about itself."""
+    """The metadata of an installed package."""
     metadata = "\n".join(("Metadata-Version: 2.4", f"Name: {name}", f"Version: {version}", *lines, "", ""))
     return {f"{name.replace('-', '_')}-{version}.dist-info/METADATA": metadata.encode()}
 
@@ -69,7 +69,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def forgotten_compilers() -> Iterator[None]:
-    """Interpreters are looked for once per process: let a test look again."""
+    """A process looks for interpreters only once: let a test look again."""
     find_compiler.cache_clear()
     yield
     find_compiler.cache_clear()

@@ -1,4 +1,4 @@
-"""What a bill of materials says, of packages that are installed by hand."""
+"""The contents of a bill of materials, for packages that the tests install by hand."""
 
 import json
 import subprocess
@@ -112,7 +112,7 @@ def test_a_bundle_carries_the_bill_of_its_packages(project: Path, installer: Fak
 
 
 def test_a_bundle_that_is_cached_is_found_without_importing_the_library(tmp_path: Path) -> None:
-    """It takes longer to import than everything else that a preview with finished bundles does here."""
+    """Importing it takes longer than all other bundle work of a preview with finished bundles."""
     write_files(
         tmp_path,
         {

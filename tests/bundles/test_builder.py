@@ -1,4 +1,4 @@
-"""What goes into a bundle and when it is built again; the wheels are fakes."""
+"""What a bundle contains and when it is built again; the wheels are fakes."""
 
 import dataclasses
 import functools
@@ -180,9 +180,9 @@ def test_a_bundle_too_large_for_lambda_is_refused(project: Path) -> None:
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        ("bundles/requirements/greet.in", "There is no function 'greet' to bundle"),
+        ("bundles/requirements/greet.in", "Unknown function 'greet'."),
         ("bundles/requirements/greet.txt", "run `make lock`"),
-        ("handlers/greet.py", "it holds the handler of 'greet'"),
+        ("handlers/greet.py", "put the handler of 'greet' there"),
     ],
 )
 def test_what_is_missing_is_named(project: Path, installer: FakeInstaller, missing: str, said: str) -> None:

@@ -50,7 +50,7 @@ def pins(lock: Path) -> dict[str, str]:
 
 
 def pins_that_apply(lock: Path, environment: dict[str, str]) -> set[tuple[str, str]]:
-    """Name and version of what the lock asks for on a machine like that."""
+    """Name and version of the packages that the lock asks for on such a machine."""
     lines = re.findall(r"^([a-z0-9.-]+==[^\\]+)", lock.read_text(), flags=re.MULTILINE)
     return {
         (canonicalize_name(asked.name), str(asked.specifier).removeprefix("=="))
@@ -67,7 +67,7 @@ def copy_project(source: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project as it is now, with an empty cache that the tests here share."""
+    """The project as it is now, with an empty cache that these tests share."""
     return copy_project(REPO, tmp_path_factory.mktemp("project"))
 
 

@@ -66,7 +66,7 @@ def test_it_is_said_once_and_with_a_remedy_when_there_is_no_interpreter(
         assert find_compiler("3.99") is None
 
     assert [record.getMessage() for record in caplog.records] == [
-        "No Python 3.99 here, the bundles carry no bytecode and start slower: run `uv python install 3.99`."
+        "No Python 3.99 here, so bundles lack bytecode and start slower: run `uv python install 3.99`."
     ]
 
 

@@ -7,7 +7,7 @@ from tests.bundles.conftest import write_files
 
 
 def test_every_bundle_is_built_and_measured(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Given no requirements, an index is not needed."""
+    """Without requirements no index is needed."""
     write_files(project / "bundles" / "requirements", {"greet.in": b"", "greet.txt": b""})
 
     assert (main(project), main(project)) == (0, 0)

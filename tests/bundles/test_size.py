@@ -28,11 +28,11 @@ def test_a_bundle_at_the_quotas_is_accepted() -> None:
     [
         (
             Size(files=1, unzipped=1, zipped=ZIPPED_LIMIT + 1),
-            "52,428,801 bytes, AWS Lambda takes 52,428,800 zipped",
+            "52,428,801 bytes, but AWS Lambda takes 52,428,800 zipped",
         ),
         (
             Size(files=1, unzipped=UNZIPPED_LIMIT + 1, zipped=1),
-            "262,144,001 bytes, AWS Lambda takes 262,144,000 unzipped",
+            "262,144,001 bytes, but AWS Lambda takes 262,144,000 unzipped",
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Everything that is fetched from elsewhere is pinned, audited and kept up to date."""
+"""Everything that the project fetches is pinned, audited and kept up to date."""
 
 import json
 import os
@@ -25,9 +25,10 @@ RENOVATES_OPTIONS = {
     "--constraints",
     "--group",
 }
-"""Those of `uv pip compile` that we use and that Renovate's pip-compile manager (44) reads in a header.
+"""The options of `uv pip compile` that we use and that Renovate's pip-compile manager (44) reads in a header.
 
-It leaves out a lock whose header has another one, a short one, or one that `=` does not join to its value.
+Renovate ignores a lock whose header has any other option, a short option, or an option that `=` does not join
+to its value.
 """
 
 
@@ -52,7 +53,7 @@ def header_of(lock: str) -> list[str]:
 
 
 def matches(patterns: list[str], name: str) -> bool:
-    """Whether Renovate takes the file: its patterns are regular expressions between slashes."""
+    """Whether Renovate manages the file: its patterns are regular expressions between slashes."""
     return any(re.search(pattern.removeprefix("/").removesuffix("/"), name) for pattern in patterns)
 
 
@@ -62,7 +63,7 @@ def steps(workflow: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("lock", sorted(locks_by_their_header()))
 def test_everything_that_is_locked_has_a_version_and_a_hash(lock: str) -> None:
-    """`read_pins` refuses a line without; here by another reading of the file."""
+    """`read_pins` refuses a line without hashes; this test reads the file in another way."""
     text = (REPO / lock).read_text()
     requirements = re.split(
         r"^(?=\S)", re.sub(r"^ *#.*\n", "", text, flags=re.MULTILINE), flags=re.MULTILINE
@@ -98,7 +99,7 @@ def test_renovate_can_run_the_command_that_made_the_lock(lock: str) -> None:
 
 
 def test_a_lock_is_made_after_the_lock_that_it_must_agree_with() -> None:
-    """Renovate locks what is made from one file in alphabetical order."""
+    """Renovate rebuilds the locks that come from one file in alphabetical order."""
     for lock in locks_by_their_header():
         for option in header_of(lock):
             if option.startswith("--constraints="):

@@ -1,4 +1,4 @@
-"""How the failures of uv are told. The real uv runs; an index is needed where the test says so."""
+"""The messages for uv's failures. The real uv runs; a test says if it needs an index."""
 
 import os
 import re

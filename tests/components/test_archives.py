@@ -1,4 +1,4 @@
-"""The program asks for bundles of the platform that the stack runs on."""
+"""The program asks for bundles that fit the stack's platform."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from components.archives import archives
 
 
 class RecordingBuild:
-    """Builds nothing and remembers what it was asked for."""
+    """Builds nothing and records the calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

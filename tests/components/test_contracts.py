@@ -1,4 +1,4 @@
-"""What holds for every resource of the program, in every configuration."""
+"""Promises that every resource of the program keeps in every configuration."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What resources are called: the same in every stack to Pulumi, and within AWS's limits to AWS."""
+"""Names: the logical ones are equal in every stack, and the physical ones keep within AWS's limits."""
 
 import pulumi
 import pytest

@@ -1,4 +1,4 @@
-"""What the program declares in each configuration."""
+"""The resources that the program declares in each configuration."""
 
 import json
 import logging
@@ -42,7 +42,7 @@ PAYLOADS = {schema.PAYLOAD, schema.PAYLOAD_ENCODING}
 
 
 def permissions(recording: Recording, function: str) -> dict[str, set[str]]:
-    """What a function may do, by resource, but for writing its logs."""
+    """The actions that a function may do on each resource, without writing its logs."""
     granted: dict[str, set[str]] = {}
     for statement in statements(recording.one(ROLE_POLICY, f"-{function}-policy")):
         if not statement["Action"][0].startswith("logs:"):

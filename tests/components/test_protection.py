@@ -1,4 +1,4 @@
-"""Data at rest and in transit: a rule for every kind of resource, so that a new one cannot be forgotten."""
+"""Data at rest and in transit: every resource type needs a rule here, so that none is forgotten."""
 
 import json
 import re
@@ -39,7 +39,7 @@ def _encrypted_and_tls_only(queue: Registered, recording: Recording) -> Iterator
 
 def _tls_only(topic: Registered, recording: Recording) -> Iterator[str]:
     policies = [p for p in recording.of_type(TOPIC_POLICY) if p.inputs["arn"].endswith(f"/{topic.name}")]
-    # What else SNS lets a policy name is not for anybody whom this one does not allow it.
+    # SNS policies can name other actions too; this one allows nobody any of them.
     if not any(_denies_all_without_tls(policy, topic, "sns:Publish") for policy in policies):
         yield "can be published to without TLS"
 
@@ -66,7 +66,7 @@ def _is_told_no_secret(function: Registered, recording: Recording) -> Iterator[s
         if re.search(r"SECRET|PASSWORD|TOKEN|CREDENTIAL|(?<!_HASH)_KEY$", name) or re.search(
             r"whsec_|whk_", value
         ):
-            yield f"is told {name} by its environment, which everybody may read who may look at it"
+            yield f"has {name} in its environment, which everybody can read who may look at the function"
         if value.startswith("http://"):
             yield f"is sent to {value} without TLS"
     if function.inputs.get("loggingConfig", {}).get("logFormat") != "JSON":
@@ -95,7 +95,7 @@ RULES: dict[str, Rule] = {
     STAGE: _logs_no_secret,
 }
 
-# What keeps nothing and carries nothing, each with the reason.
+# Types that neither store nor carry data, each with the reason.
 HOLDS_NOTHING = {
     "aws:acm/certificate:Certificate": "AWS keeps its private key",
     "aws:acm/certificateValidation:CertificateValidation": "waits for the certificate",
@@ -150,7 +150,7 @@ def test_no_rule_is_for_a_kind_that_is_in_no_configuration(every_recording: dict
 
 
 def guards(table: Registered) -> tuple[bool, bool, bool]:
-    """Against deletion by AWS, deletion by Pulumi, and the end of the stack."""
+    """Whether it is guarded against deletion by AWS, against deletion by Pulumi, and when the stack ends."""
     return table.inputs["deletionProtectionEnabled"] is True, table.protect, table.retain_on_delete
 
 
@@ -163,7 +163,7 @@ def test_every_table_is_guarded_in_every_way_where_data_is_protected_and_in_none
 
 
 PROTECTED = {TABLE, QUEUE, "aws:apigatewayv2/api:Api", DOMAIN_NAME}
-"""What holds data, and what producers know the stack by."""
+"""The types that hold data, and those whose addresses producers use."""
 
 
 def test_where_data_is_protected_pulumi_deletes_neither_what_is_owed_nor_the_address_of_the_api(

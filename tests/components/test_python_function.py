@@ -1,4 +1,4 @@
-"""A function's environment is exactly what its code reads."""
+"""A function's environment has exactly the variables that its code reads."""
 
 from collections.abc import Callable
 from pathlib import Path

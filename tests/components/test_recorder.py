@@ -1,4 +1,4 @@
-"""The recorder refuses what an engine would refuse."""
+"""The recorder refuses the mistakes that an engine would refuse."""
 
 import asyncio
 from pathlib import Path

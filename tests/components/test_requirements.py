@@ -1,4 +1,4 @@
-"""A deployment with an environment of long ago is refused, with the command that brings it up to date."""
+"""A deployment with an outdated environment is refused; the message names the command that updates it."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ def test_a_package_that_is_missing_is_named(tmp_path: Path):
 
 
 def test_the_environment_is_looked_at_before_anything_is_imported_that_it_may_lack():
-    """Given an SDK from before there were hooks, then the remedy is told, and not that a name is missing."""
+    """Given an SDK that is too old to have hooks, then the message is the remedy and no missing name."""
     program = """
 import runpy, sys
 import pulumi
@@ -71,7 +71,7 @@ except pulumi.RunError as error:
 
 
 def test_the_program_needs_no_package_but_those_that_its_own_lock_names():
-    """Pulumi builds the environment from `requirements.txt`; only developers have all of the others."""
+    """Pulumi builds the environment from `requirements.txt`; only developers have the other packages."""
     program = """
 import re, sys
 from importlib.metadata import packages_distributions

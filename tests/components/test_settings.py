@@ -1,4 +1,4 @@
-"""The configuration: what is accepted, and what each wrong value is answered with."""
+"""The configuration: which values are accepted, and the error message for each wrong one."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tests.components.recorder import record
 ROOT = Path(__file__).resolve().parents[2]
 PULUMI_TYPES = {str: "string", int: "integer", bool: "boolean", tuple: "string"}
 TAKES_TEXT = {"string", "integer", "boolean"}
-"""The types of keys that Pulumi's engine takes text for, and `pulumi config set` stores nothing else."""
+"""The key types for which Pulumi's engine accepts text; `pulumi config set` stores only text."""
 
 
 def refusal(**texts: str) -> str:
@@ -132,18 +132,19 @@ def test_a_wrong_value_is_refused_with_its_key_itself_and_the_remedy(key: str, t
 )
 def test_an_unknown_key_is_refused_with_the_nearest_known_one(unknown: str, nearest: str):
     message = refusal(**{unknown: "1"})
-    assert f"webhook-delivery:{unknown} is not a configuration key" in message
-    assert f"the nearest one is webhook-delivery:{nearest}" in message
-    assert f"`pulumi config rm webhook-delivery:{unknown}`" in message
+    assert message == (
+        f"Unknown configuration key webhook-delivery:{unknown}. Did you mean webhook-delivery:{nearest}? "
+        f"Run `pulumi config rm webhook-delivery:{unknown}`."
+    )
 
 
 @pytest.mark.parametrize("unknown", ["nosuchKey", "zzz"])
 def test_an_unknown_key_that_is_like_none_gets_no_guess(unknown: str):
     message = refusal(**{unknown: "1"})
-    assert (
-        f"webhook-delivery:{unknown} is not a configuration key; README.md lists those there are" in message
+    assert message == (
+        f"Unknown configuration key webhook-delivery:{unknown}. README.md lists all keys. "
+        f"Run `pulumi config rm webhook-delivery:{unknown}`."
     )
-    assert f"`pulumi config rm webhook-delivery:{unknown}`" in message
 
 
 @pytest.mark.parametrize(
@@ -173,8 +174,9 @@ def test_an_unknown_key_is_named_beside_values_that_are_at_odds():
 
 def test_a_domain_needs_its_zone():
     assert refusal(domainName="hooks.example.com") == (
-        "webhook-delivery:domainName is 'hooks.example.com', but webhook-delivery:hostedZoneName is not set: "
-        "set both for a domain of your own, or neither."
+        "webhook-delivery:domainName is 'hooks.example.com', but webhook-delivery:hostedZoneName is not set. "
+        "Run `pulumi config set webhook-delivery:hostedZoneName NAME`, or "
+        "`pulumi config rm webhook-delivery:domainName`."
     )
 
 
@@ -202,7 +204,7 @@ def test_private_targets_are_refused_where_data_is_protected():
 
 def test_an_event_may_not_expire_before_its_last_retry():
     message = refusal(retryDelaysSeconds="[36000, 36000, 36000]", eventRetentionDays="1")
-    assert "webhook-delivery:retryDelaysSeconds are [36000, 36000, 36000]" in message
+    assert "webhook-delivery:retryDelaysSeconds is [36000, 36000, 36000]" in message
     assert "webhook-delivery:eventRetentionDays is 1" in message
 
 
@@ -221,7 +223,7 @@ def test_the_program_stops_at_a_wrong_configuration_before_it_declares_anything(
 
 
 def test_the_program_refuses_unknown_keys_of_its_own_namespace_only():
-    with pytest.raises(pulumi.RunError, match="webhook-delivery:domainname is not a configuration key"):
+    with pytest.raises(pulumi.RunError, match="Unknown configuration key webhook-delivery:domainname"):
         record(config={"aws:region": "us-east-1", "domainname": "hooks.example.com"})
 
 
@@ -256,7 +258,7 @@ def test_what_is_for_the_local_stack_is_refused_on_aws(key: str):
     with pytest.raises(SettingsError) as refused:
         Settings.parse({key: text}, local=False)
 
-    assert str(refused.value).startswith(f"webhook-delivery:{key} is for the local stack")
+    assert str(refused.value).startswith(f"webhook-delivery:{key} is {text!r}, but only the local stack")
     assert f"`pulumi config rm webhook-delivery:{key}`" in str(refused.value)
 
 
@@ -304,7 +306,7 @@ def test_log_retention_is_any_that_cloudwatch_allows():
 def test_an_unknown_key_is_seen_as_the_engine_hands_it_over(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PULUMI_CONFIG", '{"webhook-delivery:retryDelays": "[1]", "aws:region": "us-east-1"}')
 
-    with pytest.raises(SettingsError, match="webhook-delivery:retryDelays is not a configuration key"):
+    with pytest.raises(SettingsError, match="Unknown configuration key webhook-delivery:retryDelays"):
         Settings.load(pulumi.Config("webhook-delivery"))
 
 

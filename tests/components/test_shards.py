@@ -1,4 +1,4 @@
-"""The status index may get more shards, never fewer."""
+"""The status index may gain shards, never lose any."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def test_fewer_shards_are_refused_with_both_numbers_and_the_remedy(before: int, 
     assert f"webhook-delivery:statusIndexShards is {after}, but this stack has had {before}" in str(
         refused.value
     )
-    assert "`pulumi config set statusIndexShards`" in str(refused.value)
+    assert f"`pulumi config set statusIndexShards {before}`" in str(refused.value)
 
 
 @pytest.mark.parametrize("inputs", [None, {}, {"environment": {}}, {"environment": {"variables": {}}}])

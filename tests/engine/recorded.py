@@ -1,4 +1,4 @@
-"""Everything that the program declares, in every configuration that the tests of `components` record."""
+"""All resources that the program declares in the configurations that the tests of `components` record."""
 
 from functools import cache
 
@@ -8,7 +8,7 @@ from tests.components.recorder import Registered, record
 
 @cache
 def declared() -> tuple[Registered, ...]:
-    """Every resource of AWS, in every configuration."""
+    """Every AWS resource, in every configuration."""
     recordings = [record(config=config) for config in CONFIGURATIONS.values()]
     return tuple(
         resource for recording in recordings for resource in recording.resources.values() if resource.custom

@@ -1,4 +1,4 @@
-"""Inputs against the argument types of pulumi_aws."""
+"""Inputs are checked against the argument types of pulumi_aws."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`python -m engine`: its exit codes, and what it does to the machine around it."""
+"""`python -m engine`: its exit codes, and its effects on the machine around it."""
 
 import io
 import json
@@ -22,7 +22,7 @@ CREATED = {
     "urn": "urn:pulumi:dev::project::aws:sqs/queue:Queue::q",
     "type": "aws:sqs/queue:Queue",
 }
-# Writes an event where the engine would, says what it sees of its environment, and fails.
+# It writes an event into the engine's log, prints parts of its environment, and fails.
 FAKE = f"""#!/bin/sh
 while [ $# -gt 0 ]; do
   [ "$1" = --event-log ] && log=$2
@@ -79,7 +79,7 @@ def test_a_command_that_fails_is_told_with_what_it_wrote(fake: str):
 
 
 def ended(*faults: str, abandon: bool = False) -> tuple[int, str]:
-    """The exit code of a run of one step with these faults, and what it printed."""
+    """The exit code and the output of a run of one step with these faults."""
 
     def steps(_executable: str, report: Report) -> None:
         with report.step("a step") as step:

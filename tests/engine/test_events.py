@@ -1,4 +1,4 @@
-"""What the engine did, read from its own log."""
+"""Changes are read from the engine's own log."""
 
 import json
 from typing import Any
@@ -87,7 +87,7 @@ def test_errors_are_kept_and_warnings_are_not():
 
 
 def test_an_operation_that_is_not_known_is_not_passed_over():
-    with pytest.raises(LogError, match=r"the operation 'import' at urn:.*::a: teach engine/events\.py"):
+    with pytest.raises(LogError, match=r"the unknown operation 'import' at urn:.*::a: see engine/events\.py"):
         read_log([event("resOutputsEvent", "import", "a")])
 
 

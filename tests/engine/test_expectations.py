@@ -1,4 +1,4 @@
-"""What the steps hold the engine to: each of it can fail."""
+"""The expectations of the steps: each of them can fail."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ QUEUE, TABLE = "aws:sqs/queue:Queue", "aws:dynamodb/table:Table"
 def operation(
     code: int = 0, text: str = "", errors: list[str] | None = None, **kinds: list[str]
 ) -> Operation:
-    """An operation that did this to resources of these types."""
+    """An operation that changed resources of these types in this way."""
     changes = Changes(errors=errors or [])
     for kind, types in kinds.items():
         setattr(changes, kind, {f"urn:pulumi:dev::project::{type_}::{n}" for n, type_ in enumerate(types)})

@@ -1,4 +1,4 @@
-"""Names that the program does not give."""
+"""Names that the provider makes up."""
 
 import re
 

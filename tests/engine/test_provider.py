@@ -87,7 +87,7 @@ def test_what_is_wrong_is_refused_by_property(provider: Provider):
 
 def test_a_type_that_is_not_in_the_tables_is_refused(provider: Provider):
     (failure,) = check(provider, "aws:s3/bucket:Bucket", {}).failures
-    assert "teach engine/replacements.py and engine/names.py" in failure.reason
+    assert "add it to engine/replacements.py and engine/names.py" in failure.reason
 
 
 def test_a_name_is_made_up_once_and_kept(provider: Provider):
@@ -174,7 +174,7 @@ def test_lookups_are_answered_and_others_refused(provider: Provider):
     request = provider_pb2.InvokeRequest(tok="aws:index/getCallerIdentity:getCallerIdentity")
     answer = getattr(provider.Invoke(request, Context()), "return")
     assert read(answer)["accountId"] == ACCOUNT_ID
-    with pytest.raises(RefusedError, match="aws:ec2/getVpc:getVpc: this lookup is not known"):
+    with pytest.raises(RefusedError, match="Unknown lookup aws:ec2/getVpc:getVpc"):
         provider.Invoke(provider_pb2.InvokeRequest(tok="aws:ec2/getVpc:getVpc"), Context())
 
 
@@ -209,7 +209,7 @@ def test_what_the_local_stack_refuses_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("engine.emulated.create", refuse)
     with pytest.raises(RefusedError, match="does not know delaySeconds"):
         create(provider, QUEUE, {"delaySeconds": 1})
-    with pytest.raises(RefusedError, match="the local stack does not know this lookup"):
+    with pytest.raises(RefusedError, match="The local stack does not know the lookup"):
         provider.Invoke(provider_pb2.InvokeRequest(tok="aws:ec2/getVpc:getVpc"), Context())
 
 

@@ -8,7 +8,7 @@ from engine.values import DEFAULTS
 from local.resources import KINDS
 from tests.engine.recorded import declared_types
 
-# A property of each type that can be changed in place, where there is one.
+# For each type, a property that can change in place, if there is one.
 IN_PLACE = {
     "aws:acm/certificate:Certificate": "tags",
     "aws:apigatewayv2/api:Api": "disableExecuteApiEndpoint",
@@ -66,7 +66,7 @@ def test_a_change_of_any_of_them_replaces(type_token: str):
 
 @pytest.mark.parametrize("type_token", sorted(FORCES_NEW))
 def test_other_changes_are_made_in_place(type_token: str):
-    if type_token not in IN_PLACE:  # its every property replaces it
+    if type_token not in IN_PLACE:  # every property of it replaces it
         assert type_token in {
             "aws:acm/certificateValidation:CertificateValidation",
             "aws:lambda/invocation:Invocation",

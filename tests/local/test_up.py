@@ -271,7 +271,7 @@ def test_when_the_emulator_is_killed_it_says_so_and_nothing_is_left(up: Up):
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
-        ("retryDelay=[1]", "retryDelay is not a configuration key"),
+        ("retryDelay=[1]", "Unknown configuration key webhook-delivery:retryDelay."),
         ("retryDelaysSeconds=soon", "retryDelaysSeconds"),
         ("retryDelaysSeconds", "key=value"),
     ],

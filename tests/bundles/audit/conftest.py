@@ -1,4 +1,4 @@
-"""An audit without a network: the reports are written by pip-audit's own formatter."""
+"""An audit without a network: pip-audit's own formatter writes the reports."""
 
 import datetime as dt
 import re
@@ -23,7 +23,7 @@ LOCKS = {"requirements.txt", "requirements-dev.txt", "bundles/requirements/greet
 
 @dataclass
 class FakePipAudit:
-    """Answers as pip-audit does; `known` are vulnerabilities, `unknown` packages that PyPI does not have."""
+    """Answers as pip-audit does; `known` are vulnerabilities, and PyPI lacks the `unknown` packages."""
 
     known: dict[str, list[VulnerabilityResult]] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)

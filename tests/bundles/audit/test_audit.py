@@ -1,4 +1,4 @@
-"""`make audit`: what counts as audited, and what it says and ends with."""
+"""`make audit`: what counts as audited, its messages and its exit codes."""
 
 import socket
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_vulnerability_is_told_once_with_its_names_its_locks_and_what_mends_it
     assert done.rows["requirements-dev.txt"] == ["2", "1", "0"]
     assert done.said == (
         "six 1.16.0 in requirements.txt, requirements-dev.txt, bundles/requirements/greet.txt has "
-        "PYSEC-2026-7 (CVE-2026-1, GHSA-x), 1.17.0 or 2.0.1 mends it: run `make lock UPGRADE=six`.\n"
+        "PYSEC-2026-7 (CVE-2026-1, GHSA-x), 1.17.0 or 2.0.1 fixes it: run `make lock UPGRADE=six`.\n"
     )
 
 
@@ -49,11 +49,11 @@ def test_a_vulnerability_that_nothing_mends_says_so(audit: AuditRun) -> None:
     done = audit(FakePipAudit({"pytest": [vulnerability("CVE-2026-2")]}))
 
     assert done.code == 1
-    assert "pytest 9.2.0 in requirements-dev.txt has CVE-2026-2, no version mends it yet" in done.said
+    assert "pytest 9.2.0 in requirements-dev.txt has CVE-2026-2, no version fixes it yet" in done.said
 
 
 def test_a_package_that_was_skipped_is_not_a_pass(audit: AuditRun) -> None:
-    """pip-audit itself ends with 0, even when an index in the way knows none of the packages."""
+    """pip-audit itself ends with 0, even if the index that it asks knows none of the packages."""
     done = audit(FakePipAudit(unknown={"pytest"}))
 
     assert done.code == 2
@@ -83,8 +83,7 @@ def test_something_else_than_a_report_is_not_a_pass(audit: AuditRun, printed: st
     assert done.code == 2
     assert set(done.rows) == LOCKS | {"lock"}
     assert (
-        "requirements.txt was NOT audited: pip-audit ended with code 0, and said: ConnectionError"
-        in done.said
+        "requirements.txt was NOT audited: pip-audit ended with code 0 and said: ConnectionError" in done.said
     )
 
 
@@ -101,7 +100,7 @@ def test_the_real_pip_audit_without_a_network_is_not_a_pass(
         assert main(root, run_pip_audit, TODAY) == 2
 
     said = capsys.readouterr().err
-    assert "requirements-dev.txt was NOT audited: pip-audit ended with code 1, and said: " in said
+    assert "requirements-dev.txt was NOT audited: pip-audit ended with code 1 and said: " in said
     assert "Unable to connect to proxy" in said
 
 
@@ -153,7 +152,7 @@ def test_a_line_that_is_not_a_version_with_hashes_is_refused(audit: AuditRun, ro
 
 
 def test_the_projects_own_exceptions_and_locks_can_be_read(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whether they are in order only an audit can tell; boto3 is in every lock but that of `pulumi up`."""
+    """Only an audit can tell whether they are valid; every lock but that of `pulumi up` has boto3."""
     assert main(REPO, FakePipAudit(unknown={"boto3"}), TODAY) == 2
 
     rows = [line.split()[0::2] for line in capsys.readouterr().out.splitlines()]
