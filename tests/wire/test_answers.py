@@ -74,9 +74,9 @@ def read(answer: RawAnswer, pieces: Iterable[bytes]) -> str:
         else:
             if answer.end in {End.CLOSE, End.HALF_CLOSE}:
                 exchange.feed(b"")
-            elif answer.end is End.RESET and not exchange.lost():
+            elif answer.end is End.RESET and not exchange.end_early():
                 return "connection_reset"
-            elif answer.end is End.OPEN and not (exchange.head_is_read and exchange.lost()):
+            elif answer.end is End.OPEN and not (exchange.head_is_read and exchange.end_early()):
                 return "timeout"
     except UndeliveredError as error:
         return error.outcome

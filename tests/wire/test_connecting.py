@@ -220,7 +220,7 @@ def test_those_who_want_the_same_name_at_once_share_one_lookup() -> None:
 
 def test_lookups_that_hang_are_bounded_and_give_their_places_back() -> None:
     names = NameServers("hanging.example")
-    lookups = Lookups(names, most=3)
+    lookups = Lookups(names, max_lookups=3)
     before = active_count()
     for n in range(6):
         with pytest.raises(TimeoutError):
