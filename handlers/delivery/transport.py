@@ -1,6 +1,6 @@
 """HTTP to untrusted receivers: an answer always belongs to the request that it answers.
 
-A connection is kept for the next one only if its answer ended beyond doubt. It is checked again before use.
+A connection is used again only if its last answer ended beyond doubt, and is checked before each use.
 """
 
 import socket

@@ -171,23 +171,7 @@ KEPT_AND_CLOSED = one_table(
     {
         "surplus in a segment of its own": stands(_HELLO, b"surplus"),
         "an answer in a segment for every byte": keeps(*byte_by_byte(_HELLO)),
-        "an answer in a segment for every line": keeps(*_HELLO.splitlines(keepends=True)),
-        "an answer in a segment for every two bytes": keeps(
-            *(_HELLO[place : place + 2] for place in range(0, len(_HELLO), 2))
-        ),
         "chunks in a segment for every byte": keeps(*byte_by_byte(_CHUNKS)),
-        "chunks in a segment for every line": keeps(*_CHUNKS.splitlines(keepends=True)),
-        "a head and a body, each in a segment": keeps(_OK + b"Content-Length: 5\r\n\r\n", b"hello"),
-        "a status line and the rest, each in a segment": keeps(_OK, b"Content-Length: 0\r\n\r\n"),
-        "a split between CR and LF of the status line": keeps(
-            b"HTTP/1.1 200 OK\r", b"\nContent-Length: 0\r\n\r\n"
-        ),
-        "a split within the blank line": keeps(_OK + b"Content-Length: 5\r\n\r", b"\nhello"),
-        "a split within the body": keeps(_OK + b"Content-Length: 5\r\n\r\nhe", b"llo"),
-        "a length below the body's, in segments": stands(_OK + b"Content-Length: 3\r\n\r\nhel", b"lo"),
-        "204 in a segment for every byte": keeps(
-            *byte_by_byte(b"HTTP/1.1 204 No Content\r\n\r\n"), status=204
-        ),
         "half a status line in segments, then the end": fails(
             *byte_by_byte(b"HTTP/1.1 200"), outcome="connection_closed", end=End.CLOSE
         ),

@@ -78,7 +78,6 @@ _FOLLOWED = {
     ),
     "100, then a head that is no answer": malformed(_CONTINUE + b"Server: example\r\n\r\n"),
     "100, then a line that is no status line": malformed(_CONTINUE + b"SSH-2.0-OpenSSH_9.9\r\n"),
-    "100, then the same in a segment of its own": malformed(_CONTINUE, b"SSH-2.0-OpenSSH_9.9\r\n"),
     "100, then a blank line too many": malformed(_CONTINUE + b"\r\n" + _OK),
     "100, then status 099": malformed(_CONTINUE + b"HTTP/1.1 099 Almost\r\n\r\n"),
     "100 with a body": malformed(b"HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\nhello" + _OK),
@@ -129,26 +128,11 @@ _SWITCHED = {
     "101, then the end": stands(_SWITCHING + _WEBSOCKET, status=101, end=End.CLOSE),
 }
 
-_SPLIT = {
-    "in its version": (b"HTTP/", b"1.1 100 Continue\r\n\r\n", _OK),
-    "in its status": (b"HTTP/1.1 1", b"00 Continue\r\n\r\n", _OK),
-    "after its status": (b"HTTP/1.1 100", b" Continue\r\n\r\n", _OK),
-    "before its LF": (b"HTTP/1.1 100 Continue\r", b"\n\r\n", _OK),
-    "before its blank line": (b"HTTP/1.1 100 Continue\r\n", b"\r\n", _OK),
-    "within its blank line": (b"HTTP/1.1 100 Continue\r\n\r", b"\n", _OK),
-    "before the final answer": (_CONTINUE, _OK),
-    "with the first byte of the final answer": (_CONTINUE + b"H", _OK[1:]),
-    "with the final status line": (_CONTINUE + b"HTTP/1.1 200 OK\r\n", b"Content-Length: 0\r\n\r\n"),
-    "with half of the final status": (_CONTINUE + b"HTTP/1.1 2", b"00 OK\r\nContent-Length: 0\r\n\r\n"),
-    "within the final blank line": (_CONTINUE + _OK[:-1], b"\n"),
-    "after every byte": byte_by_byte(_CONTINUE + _OK),
-}
-
 INTERIM = one_table(
     {f"{name}, then 200": keeps(interim + _OK) for name, interim in _READ_PAST.items()},
     _FOLLOWED,
     {f"broken: {name}, then 200": malformed(interim + _OK) for name, interim in _BROKEN.items()},
     _INTERIM_SIZES,
     _SWITCHED,
-    {f"100 split {place}": keeps(*segments) for place, segments in _SPLIT.items()},
+    {"100 and 200 in a segment for every byte": keeps(*byte_by_byte(_CONTINUE + _OK))},
 )
