@@ -18,7 +18,7 @@ from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import receiver
 from tests.wire.answers import ANSWERS
 from tests.wire.answers.raw import End, RawAnswer, byte_by_byte
-from tests.wire.differences import DIFFERENCES, TOLD, Difference
+from tests.wire.differences import DIFFERENCES, REPORTED, Difference
 from tests.wire.oracles import CURL, ORACLES
 from tests.wire.scripted import TLS
 from tests.wire.scripts import ending, plays
@@ -102,7 +102,7 @@ def test_an_answer_has_the_outcome_that_its_status_line_says(name: str) -> None:
 
 
 @every_answer
-def test_the_next_request_takes_the_same_connection_only_where_no_doubt_is_left(name: str) -> None:
+def test_the_next_request_takes_the_same_connection_only_if_the_answer_ended_beyond_doubt(name: str) -> None:
     after = delivered(name)
 
     assert after.next_outcome == "http_202"
@@ -127,28 +127,28 @@ def test_outcome_and_connection_are_the_same_however_an_answer_is_cut_into_segme
     ],
 )
 @every_answer
-def test_another_client_tells_the_same_status_or_is_known_not_to(name: str, oracle: str) -> None:
-    told = TOLD.get((oracle, name), {ANSWERS[name].status})
+def test_another_client_reports_the_same_status_or_is_known_to_differ(name: str, oracle: str) -> None:
+    accepted = REPORTED.get((oracle, name), {ANSWERS[name].status})
 
     with receiver(plays(ending(ANSWERS[name]), threading.Event())) as running:
-        assert ORACLES[oracle](running.port, NO_HURRY) in told
+        assert ORACLES[oracle](running.port, NO_HURRY) in accepted
 
 
-@pytest.mark.parametrize("row", DIFFERENCES, ids=lambda row: f"{row.oracle}: {row.because}")
+@pytest.mark.parametrize("row", DIFFERENCES, ids=lambda row: f"{row.oracle}: {row.reason}")
 def test_a_listed_difference_is_one(row: Difference) -> None:
-    assert [pattern for pattern in row.of if not matching(ANSWERS, pattern)] == []
+    assert [pattern for pattern in row.answers if not matching(ANSWERS, pattern)] == []
     # If versions differ, some may agree with us, but not all.
-    assert [name for name in row.names() if row.tells == {ANSWERS[name].status}] == []
+    assert [name for name in row.names() if row.reports == {ANSWERS[name].status}] == []
 
 
 def test_a_difference_is_listed_once() -> None:
     listed = Counter((row.oracle, name) for row in DIFFERENCES for name in row.names())
 
-    assert [of for of, times in listed.items() if times > 1] == []
+    assert [key for key, times in listed.items() if times > 1] == []
 
 
 def test_no_answer_is_listed_twice() -> None:
     played = Counter((answer.segments, answer.end) for answer in ANSWERS.values())
 
-    assert [case for case, times in played.items() if times > 1] == []
+    assert [key for key, times in played.items() if times > 1] == []
     assert len({answer.raw for answer in ANSWERS.values()}) >= 200
