@@ -12,8 +12,8 @@ from tests.wire.answers import ANSWERS
 _BROKEN_HEADS = (
     "head: broken: *",
     "framing: bad length: *",
-    "framing: chunks and a length that is none",
-    "framing: 204 with a length that is none",
+    "framing: chunks and an invalid length",
+    "framing: 204 with an invalid length",
     "interim: 100, then 500 with a broken header",
 )
 _CUT_OFF_HEADS = (
@@ -25,9 +25,9 @@ _CUT_OFF_HEADS = (
 _LARGE_BUT_WHOLE = (
     "interim: 103 and 200 of 64 KiB and a byte",
     "interim: 103 of 40 KiB and 200 of 40 KiB",
-    "interim: 100 more often than fits 64 KiB",
+    "interim: 100 repeated beyond 64 KiB",
     "head: a head of 64 KiB and a byte",
-    "head: a head of 64 KiB and a byte in headers of one",
+    "head: a head of 64 KiB and a byte with 10,000 headers",
 )
 
 
@@ -140,7 +140,7 @@ _LLHTTP = _reported_by(
         {None},
         "It accepts a length only once and not with chunks; the status came before it, so it stands.",
         (
-            "framing: a length told twice*",
+            "framing: a length given twice*",
             "framing: chunks after a length",
             "framing: chunks before a length",
         ),
@@ -212,7 +212,7 @@ _CURL = _reported_by(
         "Except for 8.5 and 8.7, it ignores characters right after the three digits; that is no status line.",
         (
             "status line: a status with a fraction",
-            "status line: a reason that sticks to its status",
+            "status line: a reason with no space before it",
             "status line: a colon after the status",
         ),
     ),
@@ -232,7 +232,7 @@ _CURL = _reported_by(
     ),
     (
         {200, None},
-        "Versions and builds differ in which unrequested protocols they accept; these are not HTTP/1.x.",
+        "Versions and builds differ in which HTTP versions they accept unasked; these are not HTTP/1.x.",
         (
             "status line: HTTP/2",
             "status line: HTTP/2.0",

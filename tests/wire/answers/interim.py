@@ -1,4 +1,4 @@
-"""Interim answers and what follows them: they are read past, except for 101, after which nothing is HTTP."""
+"""Interim answers and what follows them. They are skipped, except 101: nothing after it is HTTP."""
 
 from tests.wire.answers.raw import (
     MAX_HEAD_BYTES,
@@ -22,11 +22,11 @@ _GONE = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
 _SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\n"
 _WEBSOCKET = b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 
-_READ_PAST = {
+_SKIPPED = {
     "100": _CONTINUE,
     "102": _PROCESSING,
     "103 with its links": _HINTS,
-    "199, of which nobody has heard": b"HTTP/1.1 199 Wait For It\r\n\r\n",
+    "the unknown status 199": b"HTTP/1.1 199 Wait For It\r\n\r\n",
     "100 without a reason": b"HTTP/1.1 100\r\n\r\n",
     "100 in bare LFs": b"HTTP/1.1 100 Continue\n\n",
     "100 in HTTP/1.0": b"HTTP/1.0 100 Continue\r\n\r\n",
@@ -106,7 +106,7 @@ _INTERIM_SIZES = {
         padded_head(b"HTTP/1.1 103 Early Hints\r\n", 40 * 1024)
         + padded_head(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", 40 * 1024)
     ),
-    "100 more often than fits 64 KiB": too_large(_CONTINUE * 2700 + _OK),
+    "100 repeated beyond 64 KiB": too_large(_CONTINUE * 2700 + _OK),
     "103 that does not end within 64 KiB": too_large(
         b"HTTP/1.1 103 Early Hints\r\n" + b"Link: </style.css>\r\n" * 3500
     ),
@@ -116,7 +116,7 @@ _SWITCHED = {
     "101 to WebSocket": stands(_SWITCHING + _WEBSOCKET, status=101),
     "101 to WebSocket with a frame": stands(_SWITCHING + _WEBSOCKET + b"\x81\x05hello", status=101),
     "101 to HTTP/2": stands(_SWITCHING + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", status=101),
-    "101 to nothing": stands(_SWITCHING + b"\r\n", status=101),
+    "101 without Upgrade": stands(_SWITCHING + b"\r\n", status=101),
     "101 without a reason": stands(b"HTTP/1.1 101\r\n\r\n", status=101),
     "101 in HTTP/1.0": stands(b"HTTP/1.0 101 Switching Protocols\r\n" + _WEBSOCKET, status=101),
     "101 with a length": stands(_SWITCHING + b"Content-Length: 0\r\n\r\n", status=101),
@@ -129,7 +129,7 @@ _SWITCHED = {
 }
 
 INTERIM = one_table(
-    {f"{name}, then 200": keeps(interim + _OK) for name, interim in _READ_PAST.items()},
+    {f"{name}, then 200": keeps(interim + _OK) for name, interim in _SKIPPED.items()},
     _FOLLOWED,
     {f"broken: {name}, then 200": malformed(interim + _OK) for name, interim in _BROKEN.items()},
     _INTERIM_SIZES,
