@@ -14,7 +14,7 @@ from handlers.delivery.deadline import Deadline
 READ_BYTES = 16 * 1024
 MAX_ENCRYPTED_BYTES = 1024 * 1024
 """Limit for one answer: far more than an answer within its bounds needs, even in tiny TLS records."""
-_MAX_READS_BETWEEN_EXCHANGES = 4  # a receiver that sends more than this is not listened to
+_MAX_READS_BETWEEN_EXCHANGES = 4  # if there is still more to read, the connection is not used again
 
 
 class Channel(Protocol):

@@ -41,7 +41,7 @@ class Answer:
     beginning: bytes = b""
 
     def values(self, name: bytes) -> list[str]:
-        """The values of all headers with this name, given in lower case."""
+        """The values of all headers with this name; give it in lower case."""
         return [value.decode("latin-1") for header, value in self.headers if header == name]
 
 
@@ -143,12 +143,12 @@ class Exchange:
         return Answer(status=self._early_status)
 
     def _check_status_line(self) -> None:
-        """h11 accepts other versions, too, and checks a line only once its whole head has come."""
+        """Refuse a bad status line: h11 allows more versions, and checks it only once the head has ended."""
         if self._final is None and b"\n" in self._unparsed and not _STATUS_LINE.match(self._unparsed):
             raise UndeliveredError(Outcome.ANSWER_MALFORMED)
 
     def _check_limits(self) -> None:
-        """Nothing else has ended the exchange yet: keep to the limits of what is read."""
+        """Keep to the limits while nothing else has ended the exchange."""
         if self._final is None:
             self._check_head_size(len(self._unparsed))
         else:

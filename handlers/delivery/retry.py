@@ -13,7 +13,7 @@ JITTER = 0.1  # at most this share is added to a wait
 _PART = re.compile(r"\s*[A-Za-z]{3,9},[^,]*|[^,]+")  # dates have a comma after the weekday
 _SECONDS = re.compile(r"(?P<whole>[0-9]+)(?:\.(?P<part>[0-9]*))?")
 _MAX_DIGITS = len(str(MAX_RETRY_AFTER_SECONDS))
-_MAX_DATE_LENGTH = 64  # the longest form has 33; longer texts are kept from the e-mail parser
+_MAX_DATE_LENGTH = 64  # the longest form has 33 characters; the e-mail parser gets nothing longer than this
 
 
 @dataclass(frozen=True, kw_only=True)

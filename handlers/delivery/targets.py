@@ -231,7 +231,7 @@ def _check_host(url: str, host: str, *, allow_private: bool) -> None:
     if len(host) > MAX_HOST_LENGTH:
         raise _refused(url, f"has a host of {len(host)} characters: use at most {MAX_HOST_LENGTH}")
     if not all(_HOST_LABEL.fullmatch(label) for label in labels):
-        rule = "between dots, use 1 to 63 letters, digits, _ and inner - (other scripts in punycode, xn--...)"
+        rule = "join parts of 1 to 63 letters, digits and inner hyphens by dots (punycode for other scripts)"
         raise _refused(url, f"{named}, which is not a host name: {rule}")
     if _NUMERIC_LABEL.fullmatch(labels[-1]):
         raise _refused(url, f"{named}: write an IPv4 address as four decimal numbers")

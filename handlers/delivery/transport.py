@@ -24,7 +24,7 @@ from handlers.delivery.targets import Resolve, Target, resolve
 MAX_IDLE_SECONDS = 4.0
 MAX_AGE_SECONDS = 60.0
 """Ends even a busy connection, so that deliveries follow a host name to its new address."""
-MAX_KEPT = 100
+MAX_KEPT_CONNECTIONS = 100
 
 
 class Transport:
@@ -120,7 +120,7 @@ class Transport:
         now = connection.used_at = self._clock()
         with self._lock:
             kept = [*self._kept, connection]
-            self._kept = [each for each in kept if each.is_fit(now)][-MAX_KEPT:]
+            self._kept = [each for each in kept if each.is_fit(now)][-MAX_KEPT_CONNECTIONS:]
             dropped = [each for each in kept if each not in self._kept]
         for each in dropped:
             each.channel.close()
@@ -128,7 +128,7 @@ class Transport:
 
 @dataclass(kw_only=True, eq=False)
 class _Connection:
-    """A connection, where it leads, and its times in seconds of the transport's clock."""
+    """A connection to an origin. Its times are seconds of the transport's clock."""
 
     channel: Channel
     origin: tuple[bool, str, int]
@@ -178,7 +178,7 @@ def _receive(channel: Channel, exchange: Exchange, deadline: Deadline, send_erro
 
 
 def _is_silent(channel: Channel) -> bool:
-    """Whether nothing came after the last answer: no bytes, and not the end of the connection."""
+    """Whether nothing came after the last answer: neither bytes nor the end of the connection."""
     try:
         return channel.read_available() is None
     except OSError:

@@ -3,7 +3,7 @@
 import pytest
 
 from handlers.delivery.attempt import HttpDelivery
-from handlers.delivery.transport import MAX_AGE_SECONDS, MAX_IDLE_SECONDS, MAX_KEPT, Transport
+from handlers.delivery.transport import MAX_AGE_SECONDS, MAX_IDLE_SECONDS, MAX_KEPT_CONNECTIONS, Transport
 from tests.handlers.factories import Clock, a_tenant, an_event
 from tests.wire.scripted import PORT, TLS, End, Receiver, Script
 
@@ -138,7 +138,7 @@ def test_at_most_a_hundred_connections_are_kept_and_the_others_are_closed() -> N
     for port in range(1, 151):
         system.deliver(f"http://127.0.0.1:{port}/")
 
-    assert sum(not connection.is_closed for connection in system.receiver.connections) == MAX_KEPT
+    assert sum(not connection.is_closed for connection in system.receiver.connections) == MAX_KEPT_CONNECTIONS
 
 
 def test_a_connection_that_was_idle_for_long_is_closed_when_another_one_is_kept() -> None:

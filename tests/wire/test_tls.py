@@ -1,4 +1,4 @@
-"""Each fault of a receiver's TLS has its own outcome, told by codes and not by texts."""
+"""Each fault of a receiver's TLS has its own outcome, found by codes and not by texts."""
 
 import socket
 import ssl

@@ -172,8 +172,5 @@ KEPT_AND_CLOSED = one_table(
         "surplus in a segment of its own": stands(_HELLO, b"surplus"),
         "an answer in a segment for every byte": keeps(*byte_by_byte(_HELLO)),
         "chunks in a segment for every byte": keeps(*byte_by_byte(_CHUNKS)),
-        "half a status line in segments, then the end": fails(
-            *byte_by_byte(b"HTTP/1.1 200"), outcome="connection_closed", end=End.CLOSE
-        ),
     },
 )
