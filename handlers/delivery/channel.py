@@ -1,7 +1,7 @@
-"""A connection to a receiver, plain or encrypted: each read is one of ours, and under a deadline.
+"""A connection to a receiver, plain or encrypted: every read is our own and has a deadline.
 
-OpenSSL, given the socket, reads on by itself for as long as records come that hold nothing, and looks at no
-clock meanwhile: tickets without end would hold a worker. Given bytes instead, it gets one read at a time.
+OpenSSL with a socket of its own reads on as long as records without data come, and looks at no clock: endless
+session tickets would hold a worker. So it gets bytes instead, one read at a time.
 """
 
 import socket
@@ -13,23 +13,23 @@ from handlers.delivery.deadline import Deadline
 
 READ_BYTES = 16 * 1024
 MAX_ENCRYPTED_BYTES = 1024 * 1024
-"""Of one answer: far more than an answer that is within its bounds takes, however small its records are."""
-_LOOKS = 4  # reads between two exchanges, at the most; whoever says more then is not listened to
+"""Limit for one answer: far more than an answer within its bounds needs, even in tiny TLS records."""
+_MAX_READS_BETWEEN_EXCHANGES = 4  # if there is still more to read, the connection is not used again
 
 
 class Channel(Protocol):
-    """What an exchange needs of a connection; each of it raises OSError when it fails, or when it is late."""
+    """A connection as an exchange needs it. Each method raises OSError if it fails or is late."""
 
     def send(self, data: bytes, deadline: Deadline) -> None:
-        """Send all of it."""
+        """Send all of `data`."""
         ...
 
     def read(self, deadline: Deadline) -> bytes:
-        """What has come; nothing when the other side is done."""
+        """Wait for bytes and return them; empty once the other side has ended."""
         ...
 
-    def look(self) -> bytes | None:
-        """What has come by now; None when nothing has, and no end either."""
+    def read_available(self) -> bytes | None:
+        """Bytes that are here already; empty once the other side has ended; None if neither holds."""
         ...
 
     def close(self) -> None:
@@ -38,24 +38,24 @@ class Channel(Protocol):
 
 
 class Plain:
-    """A connection as it is."""
+    """A connection without encryption."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
 
     def send(self, data: bytes, deadline: Deadline) -> None:
         """See `Channel`."""
-        left = memoryview(data)
-        while left:
+        unsent = memoryview(data)
+        while unsent:
             self._socket.settimeout(deadline.remaining())
-            left = left[self._socket.send(left) :]
+            unsent = unsent[self._socket.send(unsent) :]
 
     def read(self, deadline: Deadline) -> bytes:
         """See `Channel`."""
         self._socket.settimeout(deadline.remaining())
         return self._socket.recv(READ_BYTES)
 
-    def look(self) -> bytes | None:
+    def read_available(self) -> bytes | None:
         """See `Channel`."""
         self._socket.settimeout(0)
         try:
@@ -75,48 +75,48 @@ class Encrypted:
         """Shake hands.
 
         Raises:
-            OSError: of which ssl.SSLError is one: there is no trusting the other side, or no hearing it.
+            OSError: the other side is not to be trusted (ssl.SSLError) or cannot be reached.
         """
         self._plain = plain
-        self._came, self._goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._came, self._goes, server_hostname=host)
-        self._left = MAX_ENCRYPTED_BYTES
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
+        self._bytes_allowed = MAX_ENCRYPTED_BYTES
         while True:
             try:
                 self._tls.do_handshake()
             except ssl.SSLWantReadError:
                 self._flush(deadline)
-                self._take(plain.read(deadline))
+                self._feed_tls(plain.read(deadline))
             except ssl.SSLError:
                 with suppress(OSError):
-                    self._flush(deadline)  # the alert that tells the other side why
+                    self._flush(deadline)  # sends the alert that tells the other side why
                 raise
             else:
                 self._flush(deadline)
                 return
 
     def send(self, data: bytes, deadline: Deadline) -> None:
-        """See `Channel`; begins an exchange."""
-        self._left = MAX_ENCRYPTED_BYTES
+        """See `Channel`. Each call begins an exchange."""
+        self._bytes_allowed = MAX_ENCRYPTED_BYTES
         self._tls.write(data)
         self._flush(deadline)
 
     def read(self, deadline: Deadline) -> bytes:
         """See `Channel`."""
         while (data := self._decrypted()) is None:
-            self._flush(deadline)  # what TLS answers by itself
-            self._take(self._plain.read(deadline))
+            self._flush(deadline)  # replies that TLS makes by itself
+            self._feed_tls(self._plain.read(deadline))
         return data
 
-    def look(self) -> bytes | None:
-        """See `Channel`: tickets that come when they please are nothing."""
-        for _ in range(_LOOKS):
+    def read_available(self) -> bytes | None:
+        """See `Channel`. Session tickets, which may come at any time, do not count."""
+        for _ in range(_MAX_READS_BETWEEN_EXCHANGES):
             if (data := self._decrypted()) is not None:
                 return data
-            if (encrypted := self._plain.look()) is None:
+            if (encrypted := self._plain.read_available()) is None:
                 return None
-            self._take(encrypted)
-        raise OSError("more came than is looked at between two exchanges")
+            self._feed_tls(encrypted)
+        raise OSError(f"more came between two exchanges than {_MAX_READS_BETWEEN_EXCHANGES} reads take in")
 
     def close(self) -> None:
         """See `Channel`."""
@@ -130,15 +130,15 @@ class Encrypted:
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             return b""
 
-    def _take(self, encrypted: bytes) -> None:
-        self._left -= len(encrypted)
-        if self._left < 0:
-            raise ssl.SSLError(f"more than {MAX_ENCRYPTED_BYTES} bytes came, and no answer within its bounds")
+    def _feed_tls(self, encrypted: bytes) -> None:
+        self._bytes_allowed -= len(encrypted)
+        if self._bytes_allowed < 0:
+            raise ssl.SSLError(f"no whole answer within {MAX_ENCRYPTED_BYTES} encrypted bytes")
         if encrypted:
-            self._came.write(encrypted)
+            self._incoming.write(encrypted)
         else:
-            self._came.write_eof()
+            self._incoming.write_eof()
 
     def _flush(self, deadline: Deadline) -> None:
-        if self._goes.pending:
-            self._plain.send(self._goes.read(), deadline)
+        if self._outgoing.pending:
+            self._plain.send(self._outgoing.read(), deadline)

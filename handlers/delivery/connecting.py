@@ -1,6 +1,6 @@
-"""Connections to receivers that are not trusted: to vetted addresses only, none of which can hold up another.
+"""Connections to untrusted receivers: only to vetted addresses, and no address can hold up another.
 
-Nothing is taken from the environment, and no proxy is used.
+Nothing is read from the environment, and no proxy is used.
 """
 
 import errno
@@ -19,15 +19,15 @@ from handlers.delivery.outcomes import Outcome, UndeliveredError, outcome_of
 from handlers.delivery.targets import Target, is_address, vetted_addresses
 
 NEXT_ADDRESS_SECONDS = 0.25
-"""How long an address has to answer before the next one is tried beside it (RFC 8305, section 8)."""
+"""How long an address may take before the next one is tried in parallel (RFC 8305, section 8)."""
 MAX_ADDRESSES = 8
-"""Tried of one host: what a name is made to resolve to must not become a scan of the network."""
+"""How many addresses of a host are tried. A name that resolves to many must not make us scan a network."""
 
 OpenSocket = Callable[[socket.AddressFamily, socket.SocketKind], socket.socket]
 Vet = Callable[[Sequence[str]], Sequence[str]]
 
-# What tells of this machine rather than of the receiver: a function on Lambda has no IPv6, for example.
-_NO_WAY_THERE = frozenset({errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
+# Errors about this machine, not the receiver: a Lambda function has no IPv6, for example.
+_ERRORS_OF_THIS_MACHINE = frozenset({errno.EAFNOSUPPORT, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
 
 
 class Connector:
@@ -36,13 +36,13 @@ class Connector:
     def __init__(
         self, *, allow_private: bool, lookups: Lookups, tls: ssl.SSLContext, open_socket: OpenSocket
     ) -> None:
-        """Connect by these.
+        """Connect with these.
 
         Args:
-            allow_private: whether addresses that are not public may be contacted: for local runs only.
+            allow_private: also connect to addresses that are not public: for local runs only.
             lookups: looks host names up.
             tls: verifies the receiver's certificate and host name.
-            open_socket: makes the sockets that are connected.
+            open_socket: makes the sockets to connect.
         """
         self._allow_private = allow_private
         self._lookups = lookups
@@ -54,7 +54,7 @@ class Connector:
 
         Raises:
             TargetNotAllowedError: the host has an address that is not public, or the connection leads to one.
-            UndeliveredError: there is no connection to be had.
+            UndeliveredError: no connection could be made.
         """
         vet = partial(vetted_addresses, target.host, allow_private=self._allow_private)
         try:
@@ -65,7 +65,7 @@ class Connector:
             raise UndeliveredError(Outcome.DNS_NOT_FOUND)
         race = _Race(target.port, vet, self._open_socket, deadline)
         try:
-            plain = Plain(race.run(_families_in_turn(addresses)[:MAX_ADDRESSES]))
+            plain = Plain(race.run(_interleave_families(addresses)[:MAX_ADDRESSES]))
         except OSError as error:
             raise UndeliveredError(outcome_of(error, timed_out=Outcome.CONNECTION_TIMEOUT)) from error
         if not target.is_https:
@@ -83,7 +83,7 @@ class Connector:
 
 
 class _Race:
-    """Connects to the first address that answers, beginning with the next one when the last takes long."""
+    """Connects to the first address that answers; while one is slow, the next is tried, too."""
 
     def __init__(self, port: int, vet: Vet, open_socket: OpenSocket, deadline: Deadline) -> None:
         self._port = port
@@ -97,8 +97,8 @@ class _Race:
         """The connected socket, once its peer is known to be allowed.
 
         Raises:
-            TargetNotAllowedError: the connected peer is not allowed, whatever address was asked for.
-            OSError: none did answer; the error is that of the first of them that tells of the receiver.
+            TargetNotAllowedError: the connected peer is not allowed, whichever address was asked for.
+            OSError: no address answered. The first error about the receiver is raised, else the first of all.
         """
         waiting = deque(addresses)
         try:
@@ -106,13 +106,14 @@ class _Race:
                 while waiting or self._running:
                     if waiting:
                         self._start(waiting.popleft(), selector)
-                    if (winner := self._first_of(selector, alone=not waiting)) is not None:
+                    if (winner := self._wait(selector, is_last=not waiting)) is not None:
                         self._running.remove(winner)
                         return winner
         finally:
             for loser in self._running:
                 loser.close()
-        raise next((each for each in self._failures if each.errno not in _NO_WAY_THERE), self._failures[0])
+        of_receiver = (error for error in self._failures if error.errno not in _ERRORS_OF_THIS_MACHINE)
+        raise next(of_receiver, self._failures[0])
 
     def _start(self, address: str, selector: selectors.BaseSelector) -> None:
         try:
@@ -126,21 +127,21 @@ class _Race:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.connect((address, self._port))
         except BlockingIOError:
-            pass  # under way
+            pass  # in progress
         except OSError as error:
             self._fail(connection, error)
             return
         selector.register(connection, selectors.EVENT_WRITE, data=connection)
 
-    def _first_of(self, selector: selectors.BaseSelector, *, alone: bool) -> socket.socket | None:
-        """The first connection that stands; None once another address is to be tried, or none is left."""
+    def _wait(self, selector: selectors.BaseSelector, *, is_last: bool) -> socket.socket | None:
+        """The first connection made; None if it is time for the next address, or if none is left."""
         left = self._deadline.remaining()
-        ready = selector.select(left if alone else min(left, NEXT_ADDRESS_SECONDS)) if self._running else ()
+        ready = selector.select(left if is_last else min(left, NEXT_ADDRESS_SECONDS)) if self._running else ()
         for key, _ in ready:
             connection: socket.socket = key.data
             try:
                 if code := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                    raise OSError(code, "the connection was not made")  # noqa: TRY301 - as what follows may
+                    raise OSError(code, "the connection was not made")  # noqa: TRY301 - so may getpeername
                 self._vet([connection.getpeername()[0]])
             except OSError as error:
                 selector.unregister(connection)
@@ -159,8 +160,8 @@ def _family(address: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
-def _families_in_turn(addresses: Sequence[str]) -> list[str]:
-    """The addresses in the resolver's order, but one of each family in turn (RFC 8305, section 4)."""
+def _interleave_families(addresses: Sequence[str]) -> list[str]:
+    """The addresses in the resolver's order, with IPv6 and IPv4 alternating (RFC 8305, section 4)."""
     first = _family(addresses[0])
     same = [address for address in addresses if _family(address) == first]
     other = [address for address in addresses if _family(address) != first]

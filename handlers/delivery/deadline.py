@@ -1,7 +1,7 @@
-"""The moment at which an attempt is over, whatever it is doing.
+"""The moment at which an attempt ends, whatever it is doing.
 
-Each wait of an attempt is bounded by what is left of its time, and the next one gets less. So a receiver that
-sends a byte a second is cut off in time, too.
+Each wait may take only the time that the waits before it have left. So even a receiver that sends one byte a
+second is cut off in time.
 """
 
 import time
@@ -22,7 +22,7 @@ class Deadline:
         return cls(ends_at=clock() + seconds, clock=clock)
 
     def remaining(self) -> float:
-        """Seconds left, more than none.
+        """Seconds left, always above zero.
 
         Raises:
             TimeoutError: the time is up.

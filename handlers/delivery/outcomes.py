@@ -1,8 +1,7 @@
-"""What an attempt can come to, in words that are fixed.
+"""The fixed vocabulary for how an attempt ends.
 
-Receivers and operators read these names in an event's history, and docs/receiving.md says what to do about
-each. They are made from error codes alone: the texts of errors differ between versions and may quote what a
-receiver sent.
+Receivers and operators read these names in an event's history; docs/receiving.md says what to do about each.
+They come from error codes alone: error texts differ between versions and may quote what a receiver sent.
 """
 
 import errno
@@ -60,18 +59,18 @@ class UndeliveredError(Exception):
 
 
 def outcome_of(error: OSError, *, timed_out: Outcome) -> Outcome:
-    """The outcome that an error of the system stands for.
+    """The outcome for an error of a lookup, a socket or TLS.
 
     Args:
-        error: raised by a lookup, by a socket or by TLS.
-        timed_out: the outcome where it is a timeout, by what was waited for.
+        error: what was raised.
+        timed_out: the outcome for a timeout: it depends on what was waited for.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return _BY_VERIFY_CODE.get(error.verify_code, Outcome.TLS_CERTIFICATE_INVALID)
     if isinstance(error, ssl.SSLEOFError):
         return Outcome.CONNECTION_CLOSED
     if isinstance(error, ssl.SSLError):
-        return _by_reason(getattr(error, "reason", None) or "")  # one that Python itself raises has none
+        return _by_reason(getattr(error, "reason", None) or "")  # Python's own errors have none
     if isinstance(error, socket.gaierror):
         return Outcome.DNS_NOT_FOUND if error.errno in _NO_SUCH_NAME else Outcome.DNS_FAILURE
     if isinstance(error, TimeoutError):
@@ -80,7 +79,7 @@ def outcome_of(error: OSError, *, timed_out: Outcome) -> Outcome:
 
 
 def _by_reason(reason: str) -> Outcome:
-    """By OpenSSL's symbol for the error; most symbols of alerts of the other side have "ALERT" in them."""
+    """The outcome for OpenSSL's symbol of an error; most alerts of the other side have "ALERT" in theirs."""
     named = _BY_REASON.get(reason)
     return named or (Outcome.TLS_REFUSED if "ALERT" in reason else Outcome.TLS_FAILURE)
 
@@ -107,7 +106,7 @@ _BY_REASON = MappingProxyType(
         "UNSUPPORTED_PROTOCOL": Outcome.TLS_VERSION_UNSUPPORTED,
         "TLSV1_ALERT_PROTOCOL_VERSION": Outcome.TLS_VERSION_UNSUPPORTED,
         "TLSV13_ALERT_CERTIFICATE_REQUIRED": Outcome.TLS_CLIENT_CERTIFICATE_REQUIRED,
-        # Alerts whose symbols do not say so.
+        # Alerts without "ALERT" in their symbols.
         "TLSV1_UNRECOGNIZED_NAME": Outcome.TLS_REFUSED,
         "TLSV1_UNSUPPORTED_EXTENSION": Outcome.TLS_REFUSED,
         "TLSV1_CERTIFICATE_UNOBTAINABLE": Outcome.TLS_REFUSED,

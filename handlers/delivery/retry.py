@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 MAX_RETRY_AFTER_SECONDS = 3600
-JITTER = 0.1  # of a wait, at the most
-_PART = re.compile(r"\s*[A-Za-z]{3,9},[^,]*|[^,]+")  # dates have a comma behind the day
+JITTER = 0.1  # at most this share is added to a wait
+_PART = re.compile(r"\s*[A-Za-z]{3,9},[^,]*|[^,]+")  # dates have a comma after the weekday
 _SECONDS = re.compile(r"(?P<whole>[0-9]+)(?:\.(?P<part>[0-9]*))?")
 _MAX_DIGITS = len(str(MAX_RETRY_AFTER_SECONDS))
-_MAX_DATE_LENGTH = 64  # the longest form has 33 characters; a parser of e-mail is not for what is longer
+_MAX_DATE_LENGTH = 64  # the longest form has 33 characters; the e-mail parser gets nothing longer than this
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +21,8 @@ class RetrySchedule:
     """The waits between the attempts of one event.
 
     Attributes:
-        delays_seconds: one wait per retry; one attempt more than that is made in all.
-        jitter: draws from [0, 1); spreads each wait by up to a tenth so that retries do not march in step.
+        delays_seconds: one wait per retry, so there is one attempt more than waits.
+        jitter: draws from [0, 1); lengthens each wait by up to a tenth so that retries spread out.
     """
 
     delays_seconds: Sequence[int]
@@ -34,9 +34,9 @@ class RetrySchedule:
         return len(self.delays_seconds) + 1
 
     def delay_after(self, attempt: int, retry_after_seconds: int | None = None) -> int | None:
-        """Seconds to wait after the failed attempt of this number (from 1), or None when it was the last.
+        """Seconds to wait after failed attempt number `attempt` (from 1); None after the last one.
 
-        What a receiver asks for by `Retry-After` may lengthen the wait, never shorten it, up to an hour.
+        The receiver's `Retry-After` may lengthen the wait to an hour at most, and never shortens it.
         """
         if attempt >= self.max_attempts:
             return None
@@ -46,21 +46,21 @@ class RetrySchedule:
 
 
 def parse_retry_after(values: Sequence[str], now: datetime) -> int | None:
-    """The whole seconds that the header `Retry-After` asks for (RFC 9110, sections 10.2.3 and 5.6.7).
+    """The wait that `Retry-After` asks for, in whole seconds (RFC 9110, sections 10.2.3 and 5.6.7).
 
     Args:
-        values: of every such header of the answer; also several in one, since a proxy may join them.
-        now: what a date is counted from.
+        values: of every such header of the answer; one may hold several values, since a proxy may join them.
+        now: dates are counted from here.
 
     Returns:
-        The longest of those that are a number of seconds, whole or not, or a date in any of the three forms;
-        None when none is. What is asked for is never shortened: parts of a second count as one.
+        The longest valid wait; None if there is none. Valid are a number of seconds, whole or not, and a date
+        in any of the three forms. Fractions of a second are rounded up: no wait is shortened.
     """
-    asked = [_asked_for(part.strip(), now) for value in values for part in _PART.findall(value)]
+    asked = [_seconds_asked_for(part.strip(), now) for value in values for part in _PART.findall(value)]
     return max((seconds for seconds in asked if seconds is not None), default=None)
 
 
-def _asked_for(text: str, now: datetime) -> int | None:
+def _seconds_asked_for(text: str, now: datetime) -> int | None:
     if (number := _SECONDS.fullmatch(text)) is not None:
         return _rounded_up(number)
     if len(text) > _MAX_DATE_LENGTH:
@@ -69,13 +69,13 @@ def _asked_for(text: str, now: datetime) -> int | None:
         moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
-    # A date without a zone, as in asctime's form, or with the zone -0000, is one in UTC.
+    # Dates without a zone (asctime's form) or with the zone -0000 are in UTC.
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0, math.ceil((moment - now).total_seconds()))
 
 
 def _rounded_up(number: re.Match[str]) -> int:
     whole, part = number["whole"].lstrip("0"), number["part"] or ""
-    # int() refuses thousands of digits; more of them than these is longer than any wait that is granted.
+    # More digits than the longest wait has exceed it anyway, and int() refuses thousands of them.
     seconds = int(whole or "0") if len(whole) <= _MAX_DIGITS else MAX_RETRY_AFTER_SECONDS
     return seconds + bool(part.strip("0"))

@@ -14,16 +14,16 @@ _SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of every secret, not one of
 def signature_headers(
     *, event_id: str, timestamp: int, body: bytes, secrets: Sequence[str]
 ) -> dict[str, str]:
-    """The headers that sign one attempt, in both families.
+    """The headers that sign one attempt, for both kinds of library.
 
     Args:
-        event_id: the same on every attempt, for the receiver to deduplicate by.
-        timestamp: the moment of this attempt, in epoch seconds.
-        body: the exact bytes that are sent.
-        secrets: `whsec_...`, the current one first; each of them signs.
+        event_id: the same on every attempt, so that receivers can deduplicate.
+        timestamp: time of this attempt, in epoch seconds.
+        body: the exact bytes to send.
+        secrets: `whsec_...`, the current one first; each one signs.
 
     Raises:
-        ValueError: a secret is not `whsec_` and base64.
+        ValueError: a secret is not `whsec_` followed by base64.
     """
     return {
         "Stripe-Signature": ",".join(
@@ -43,7 +43,7 @@ def _stripe(secret: str, timestamp: int, body: bytes) -> str:
 
 
 def _standard(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
-    """Base64 HMAC-SHA256 over `{id}.{timestamp}.{body}`; the key is what follows the prefix, decoded."""
+    """Base64 HMAC-SHA256 over `{id}.{timestamp}.{body}`; the key is the secret after its prefix, decoded."""
     key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
     signed = b"%b.%d.%b" % (event_id.encode(), timestamp, body)
     return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

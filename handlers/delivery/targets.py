@@ -1,14 +1,14 @@
 """Where deliveries may go: public addresses, by https on port 443, and nowhere else.
 
-A target is checked three times: its URL when it is set and before every attempt, the addresses behind its
-name before a connection is opened to one of them, and the peer of the connected socket before a byte is sent.
-A name that changes its mind between the check and the connection gains nothing.
+A target is checked three times: its URL when it is set and before every attempt, the addresses of its host
+before any of them is connected to, and the peer of the connected socket before a byte is sent. So a name that
+resolves differently between check and connection gains nothing.
 """
 
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -17,8 +17,8 @@ MAX_HOST_LENGTH = 253  # RFC 1035, section 2.3.4, as text
 HTTPS_PORT = 443
 HTTP_PORT = 80
 
-# IANA IPv4 Special-Purpose Address Registry (RFC 6890 and its updates), whole: also the few blocks in it that
-# are reached from everywhere (AS112, AMT), where no receiver lives. And multicast.
+# The whole IANA IPv4 Special-Purpose Address Registry (RFC 6890 and its updates), and multicast. A few of its
+# blocks can be reached from everywhere (AS112, AMT), but no receiver lives there.
 _FORBIDDEN_IPV4 = tuple(
     map(
         ipaddress.IPv4Network,
@@ -44,32 +44,31 @@ _FORBIDDEN_IPV4 = tuple(
         ),
     )
 )
-# Only global unicast is routed to the world (RFC 4291): mapped, NAT64, local and multicast forms lie
-# outside it.
+# Only global unicast is routed worldwide (RFC 4291). Mapped, NAT64, local and multicast forms lie outside it.
 _GLOBAL_UNICAST_IPV6 = ipaddress.IPv6Network("2000::/3")
-# IANA IPv6 Special-Purpose Address Registry, as far as it lies within global unicast: protocol assignments
-# with Teredo, documentation, 6to4, AS112.
+# The part of the IANA IPv6 Special-Purpose Address Registry that lies within global unicast: protocol
+# assignments with Teredo, documentation, 6to4, AS112.
 _FORBIDDEN_IPV6 = tuple(
     map(
         ipaddress.IPv6Network,
         ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20"),
     )
 )
-# ISATAP carries an IPv4 address behind these interface identifiers, under any prefix (RFC 5214, section 6.1).
+# An ISATAP address ends with one of these, then an IPv4 address, under any prefix (RFC 5214, section 6.1).
 _ISATAP_INTERFACES = (0x00005EFE, 0x02005EFE)
 
-# Names that mean something else on every network (RFC 6761, RFC 6762, RFC 8375, RFC 9476 and ICANN's
-# reservation of .internal). Nobody's webhook can live there.
+# These names mean something else on every network (RFC 6761, RFC 6762, RFC 8375, RFC 9476 and ICANN's
+# reservation of .internal), so no webhook can live there.
 _LOCAL_NAMES = (".localhost", ".local", ".internal", ".home.arpa", ".onion", ".alt")
 
 _HOST_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
-# Printable ASCII without space, which ends a request target, and backslash, which some take for a slash.
+# Printable ASCII except space, which ends a request target, and backslash, which some take for a slash.
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]+")
 _AUTHORITY = re.compile(r"[a-z]+://([^/?#]*)", re.IGNORECASE)
 
 Resolve = Callable[[str, int], Sequence[str]]
-"""Gives the addresses of a host name, as text; raises OSError when there are none."""
+"""Returns the addresses of a host name as text; raises OSError if there are none."""
 
 
 class TargetNotAllowedError(Exception):
@@ -82,8 +81,8 @@ class Target:
 
     Attributes:
         host: a name in lower case, or an IP address without brackets.
-        request_target: path and query, to the byte as they stand in the URL: what a URL was signed with must
-            not change on its way (RFC 3986, section 6.2.2, on what is equivalent and to whom).
+        request_target: path and query, byte for byte as in the URL. A signed URL must not change on its way
+            (RFC 3986, section 6.2.2, says what is equivalent and to whom).
     """
 
     url: str
@@ -94,12 +93,12 @@ class Target:
 
     @property
     def origin(self) -> tuple[bool, str, int]:
-        """What a connection leads to: scheme, host and port."""
+        """Where a connection leads: scheme, host and port."""
         return (self.is_https, self.host, self.port)
 
     @property
     def authority(self) -> str:
-        """The value of the header `Host`: the port is left out where it is the scheme's own."""
+        """The value of the `Host` header. It leaves out the scheme's default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _default_port(is_https=self.is_https) else f"{host}:{self.port}"
 
@@ -112,31 +111,32 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
         allow_private: also allow http, any port and private addresses: for local runs only.
 
     Raises:
-        TargetNotAllowedError: naming what is wrong with the URL and what would be allowed.
+        TargetNotAllowedError: the message says what is wrong with the URL and what would be allowed.
     """
     if len(url) > MAX_URL_LENGTH:
         raise TargetNotAllowedError(f"target URL is {len(url)} characters long: use at most {MAX_URL_LENGTH}")
     if not url:
-        raise TargetNotAllowedError("target URL is empty: give one that begins with https://")
+        raise TargetNotAllowedError("target URL is empty: use one that begins with https://")
     _check_characters(url)
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise _refused(url, f"is malformed ({error})") from error
+        raise _refused(url, f"is malformed ({error}): write it as https://host/path") from error
     schemes = ("https", "http") if allow_private else ("https",)
     if parts.scheme not in schemes:
-        raise _refused(url, f"has the scheme {parts.scheme!r}: use {' or '.join(schemes)}")
+        scheme = f"the scheme {parts.scheme!r}" if parts.scheme else "no scheme"
+        raise _refused(url, f"has {scheme}: use {' or '.join(schemes)}")
     if "@" in parts.netloc:
-        raise _refused(url, "carries credentials: remove them, deliveries are signed instead")
+        raise _refused(url, "contains credentials: remove them; deliveries are signed instead")
     if "#" in url:
         raise _refused(url, "has a fragment, which is never sent: remove it, or write # as %23")
     is_https = parts.scheme == "https"
     if port is not None and port != HTTPS_PORT and not allow_private:
-        raise _refused(url, f"names port {port}: only {HTTPS_PORT} is allowed")
+        raise _refused(url, f"has port {port}: use {HTTPS_PORT}, or leave the port out")
     host = parts.hostname or ""
     if "[" in parts.netloc and not (parts.netloc.startswith("[") and is_address(host)):
-        raise _refused(url, "is malformed (brackets are for an IPv6 address alone)")
+        raise _refused(url, "is malformed: write brackets around an IPv6 address only")
     _check_host(url, host, allow_private=allow_private)
     return Target(
         url=url,
@@ -148,7 +148,7 @@ def parse_target(url: str, *, allow_private: bool) -> Target:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address, as text, is reached from the whole internet and means the same host to all."""
+    """Whether an IP address, as text, can be reached from the whole internet and is the same host for all."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -163,7 +163,7 @@ def is_public(address: str) -> bool:
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses of a host name by the system's resolver, in its order of preference.
+    """The addresses that the system's resolver finds for a host name, in its order of preference.
 
     Raises:
         socket.gaierror: the name does not resolve.
@@ -173,24 +173,25 @@ def resolve(host: str, port: int) -> Sequence[str]:
 
 
 def vetted_addresses(host: str, addresses: Sequence[str], *, allow_private: bool) -> Sequence[str]:
-    """The addresses of a host, once every one of them is known to be allowed.
+    """The addresses of a host, if every one of them is allowed.
 
     One forbidden address refuses them all: a name with mixed answers is an attempt to slip one in.
 
     Raises:
-        TargetNotAllowedError: naming the host and the address.
+        TargetNotAllowedError: the message names the host and the forbidden address.
     """
     if not allow_private:
         for address in addresses:
             if not is_public(address):
                 raise TargetNotAllowedError(
-                    f"target host {host!r} resolves to {address}, which is not a public address"
+                    f"target host {host!r} resolves to {address}, which is not a public address: "
+                    "let it resolve to public addresses only"
                 )
     return addresses
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an IP address as `ipaddress` reads it, and no name to be looked up."""
+    """Whether a host is an IP address by the rules of `ipaddress`, so that there is no name to look up."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -203,7 +204,7 @@ def _default_port(*, is_https: bool) -> int:
 
 
 def _request_target(url: str) -> str:
-    """What follows the authority, not a byte changed; `/` for no path (RFC 9112, section 3.2.1)."""
+    """All that follows the authority, unchanged; `/` for no path (RFC 9112, section 3.2.1)."""
     authority = _AUTHORITY.match(url)
     rest = url[authority.end() :] if authority else ""
     return rest if rest.startswith("/") else f"/{rest}"
@@ -214,33 +215,30 @@ def _check_characters(url: str) -> None:
         return
     authority = _AUTHORITY.match(url)
     if authority and not authority[1].isascii():
-        raise _refused(url, "has a host in other than ASCII letters: write it in punycode, xn--...")
+        raise _refused(url, "has a host with characters outside ASCII: write it in punycode, xn--...")
     raise _refused(url, "has spaces, backslashes or characters outside ASCII: percent-encode or remove them")
 
 
 def _check_host(url: str, host: str, *, allow_private: bool) -> None:
     if not host:
-        raise _refused(url, "has no host")
+        raise _refused(url, "has no host: write it as https://host/path")
+    named = f"has the host {host!r}"
     if is_address(host):
         if not allow_private and not is_public(host):
-            raise _refused(url, f"names {host}, which is not a public address")
+            raise _refused(url, f"{named}, which is not a public address: use a public one")
         return
-    for fault in _faults_of_name(host, allow_private=allow_private):
-        raise _refused(url, fault)
-
-
-def _faults_of_name(host: str, *, allow_private: bool) -> Iterator[str]:
     labels = host.split(".")
     if len(host) > MAX_HOST_LENGTH:
-        yield f"has a host of {len(host)} characters: at most {MAX_HOST_LENGTH} are possible"
+        raise _refused(url, f"has a host of {len(host)} characters: use at most {MAX_HOST_LENGTH}")
     if not all(_HOST_LABEL.fullmatch(label) for label in labels):
-        yield f"has the host {host!r}, which is not a host name (write other scripts in punycode, xn--...)"
+        rule = "join parts of 1 to 63 letters, digits and inner hyphens by dots (punycode for other scripts)"
+        raise _refused(url, f"{named}, which is not a host name: {rule}")
     if _NUMERIC_LABEL.fullmatch(labels[-1]):
-        yield f"has the host {host!r}: write an IPv4 address as four decimal numbers"
+        raise _refused(url, f"{named}: write an IPv4 address as four decimal numbers")
     if not allow_private and (len(labels) == 1 or host.endswith(_LOCAL_NAMES)):
-        yield f"has the host {host!r}, which is a name of local networks: use one that everybody can look up"
+        raise _refused(url, f"{named}, which is not a public name: use one that every network can look up")
 
 
 def _refused(url: str, fault: str) -> TargetNotAllowedError:
-    # Where there is an at sign there may be a password before it, whatever else is wrong.
+    # A URL with an at sign may hold a password, whatever else is wrong with it.
     return TargetNotAllowedError(f"target URL {'(not shown)' if '@' in url else repr(url)} {fault}")

@@ -1,7 +1,6 @@
-"""HTTP to receivers that are not trusted: an answer belongs to the request that it answers.
+"""HTTP to untrusted receivers: an answer always belongs to the request that it answers.
 
-Connections are kept for the next request only where no doubt is left of where an answer ended, and are looked
-at again before they carry one.
+A connection is used again only if its last answer ended beyond doubt, and is checked before each use.
 """
 
 import socket
@@ -24,12 +23,12 @@ from handlers.delivery.targets import Resolve, Target, resolve
 # Servers close idle connections after as little as 2 s (gunicorn) or 5 s (Node.js).
 MAX_IDLE_SECONDS = 4.0
 MAX_AGE_SECONDS = 60.0
-"""So that a connection that is never idle follows its name to another address."""
-MAX_KEPT = 100
+"""Ends even a busy connection, so that deliveries follow a host name to its new address."""
+MAX_KEPT_CONNECTIONS = 100
 
 
 class Transport:
-    """Posts to targets, over connections that are kept for a moment. Safe to share between threads."""
+    """Posts to targets and keeps connections for a moment. Threads may share it."""
 
     def __init__(
         self,
@@ -40,20 +39,20 @@ class Transport:
         tls: ssl.SSLContext | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Nothing is connected to yet.
+        """Connect to nothing yet.
 
         Args:
-            allow_private: whether addresses that are not public may be contacted: for local runs only.
+            allow_private: also connect to addresses that are not public: for local runs only.
             resolver: looks host names up.
-            open_socket: makes the sockets that are connected.
-            tls: verifies certificates; by the authorities that certifi lists, unless given.
-            clock: seconds, by which connections age; the wall clock, since Lambda may stop the monotonic one
-                between invocations.
+            open_socket: makes the sockets to connect.
+            tls: verifies certificates; by default, the authorities that certifi lists are trusted.
+            clock: seconds, for the age of connections. This is the wall clock, since Lambda may stop the
+                monotonic one between invocations.
         """
         self._connector = Connector(
             allow_private=allow_private,
             lookups=Lookups(resolver),
-            tls=tls or _tls_of_the_public_web(),
+            tls=tls or _public_web_tls(),
             open_socket=open_socket,
         )
         self._clock = clock
@@ -61,41 +60,41 @@ class Transport:
         self._kept: list[_Connection] = []
 
     def post(self, target: Target, *, headers: Mapping[str, str], body: bytes, deadline: Deadline) -> Answer:
-        """Post once, and read the answer as far as it is of interest.
+        """Post once, and read as much of the answer as is needed.
 
-        A kept connection that turns out to be dead before the first byte of an answer costs nothing: the
-        request goes out once more on a fresh one.
+        A kept connection may turn out to be dead before the first byte of an answer. That costs nothing: the
+        request is sent once more, on a fresh connection.
 
         Raises:
             TargetNotAllowedError: the host has an address that is not public, or the connection leads to one.
-            UndeliveredError: there was no answer.
+            UndeliveredError: no answer came.
         """
-        if (kept := self._take(target)) is not None:
+        if (kept := self._take_kept(target)) is not None:
             exchange = Exchange(target, headers, body)
             try:
-                return self._converse(kept, exchange, deadline)
+                return self._run(kept, exchange, deadline)
             except UndeliveredError as error:
-                if exchange.began or error.outcome == Outcome.TIMEOUT:
+                if exchange.has_begun or error.outcome == Outcome.TIMEOUT:
                     raise
         fresh = _Connection(
             channel=self._connector.connect(target, deadline), origin=target.origin, made_at=self._clock()
         )
-        return self._converse(fresh, Exchange(target, headers, body), deadline)
+        return self._run(fresh, Exchange(target, headers, body), deadline)
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close all kept connections."""
         with self._lock:
             kept, self._kept = self._kept, []
-        for each in kept:
-            each.channel.close()
+        for connection in kept:
+            connection.channel.close()
 
-    def _converse(self, connection: "_Connection", exchange: Exchange, deadline: Deadline) -> Answer:
+    def _run(self, connection: "_Connection", exchange: Exchange, deadline: Deadline) -> Answer:
         channel, is_reusable = connection.channel, False
         try:
-            unsent = _send(channel, exchange, deadline)
+            send_error = _send(channel, exchange, deadline)
             while not exchange.over:
-                _receive(channel, exchange, deadline, unsent)
-            is_reusable = unsent is None and exchange.is_reusable
+                _receive(channel, exchange, deadline, send_error)
+            is_reusable = send_error is None and exchange.is_reusable
         except OSError as error:
             raise UndeliveredError(outcome_of(error, timed_out=Outcome.TIMEOUT)) from error
         finally:
@@ -105,8 +104,8 @@ class Transport:
                 channel.close()
         return exchange.answer()
 
-    def _take(self, target: Target) -> "_Connection | None":
-        """The connection to that place that was used last, if there is one that nothing speaks against."""
+    def _take_kept(self, target: Target) -> "_Connection | None":
+        """The most recently used kept connection to the target that is fit for use, if there is one."""
         while True:
             with self._lock:
                 found = next((each for each in reversed(self._kept) if each.origin == target.origin), None)
@@ -121,7 +120,7 @@ class Transport:
         now = connection.used_at = self._clock()
         with self._lock:
             kept = [*self._kept, connection]
-            self._kept = [each for each in kept if each.is_fit(now)][-MAX_KEPT:]
+            self._kept = [each for each in kept if each.is_fit(now)][-MAX_KEPT_CONNECTIONS:]
             dropped = [each for each in kept if each not in self._kept]
         for each in dropped:
             each.channel.close()
@@ -129,7 +128,7 @@ class Transport:
 
 @dataclass(kw_only=True, eq=False)
 class _Connection:
-    """A connection, to what it leads, and since when."""
+    """A connection to an origin. Its times are seconds of the transport's clock."""
 
     channel: Channel
     origin: tuple[bool, str, int]
@@ -137,21 +136,21 @@ class _Connection:
     used_at: float = 0.0
 
     def is_fit(self, now: float) -> bool:
-        """Whether it may be used again; an age below nought means that the clock was put back."""
+        """Whether it may be used again. A negative age means that the clock was put back."""
         return 0 <= now - self.used_at < MAX_IDLE_SECONDS and 0 <= now - self.made_at < MAX_AGE_SECONDS
 
 
 def _send(channel: Channel, exchange: Exchange, deadline: Deadline) -> OSError | None:
-    """Send the request; gives what kept the other side from taking all of it.
+    """Send the request; returns the error that stopped it, if any.
 
-    One that hangs up, or reads no further, may have answered before.
+    A receiver that hangs up or stops reading may have answered before that.
     """
     try:
         channel.send(exchange.request, deadline)
     except TimeoutError as error:
-        if (data := channel.look()) is not None:
+        if (data := channel.read_available()) is not None:
             exchange.feed(data)
-        if not exchange.over and not exchange.lost():
+        if not exchange.over and not exchange.end_early():
             raise
         return error
     except (ConnectionError, ssl.SSLEOFError) as error:
@@ -159,35 +158,35 @@ def _send(channel: Channel, exchange: Exchange, deadline: Deadline) -> OSError |
     return None
 
 
-def _receive(channel: Channel, exchange: Exchange, deadline: Deadline, unsent: OSError | None) -> None:
-    """Read what there is of the answer.
+def _receive(channel: Channel, exchange: Exchange, deadline: Deadline, send_error: OSError | None) -> None:
+    """Read the next bytes of the answer.
 
     Raises:
-        UndeliveredError: no answer can come of it any more.
-        OSError: the connection died before a status was said, or the time is up before the head has ended.
+        UndeliveredError: no answer can come any more.
+        OSError: the connection died before a status was said, or time ran out before the head had ended.
     """
     try:
         data = channel.read(deadline)
     except OSError as error:
         is_too_late = isinstance(error, TimeoutError) and not exchange.head_is_read
-        if is_too_late or not exchange.lost():
+        if is_too_late or not exchange.end_early():
             raise
         return
-    if not data and not exchange.began and unsent is not None:
-        raise unsent
+    if not data and not exchange.has_begun and send_error is not None:
+        raise send_error
     exchange.feed(data)
 
 
 def _is_silent(channel: Channel) -> bool:
-    """Whether nothing came after the last answer, neither an end nor more than was asked for."""
+    """Whether nothing came after the last answer: neither bytes nor the end of the connection."""
     try:
-        return channel.look() is None
+        return channel.read_available() is None
     except OSError:
         return False
 
 
-def _tls_of_the_public_web() -> ssl.SSLContext:
-    # Not `create_default_context`: that takes SSLKEYLOGFILE of the environment, and differs between versions.
+def _public_web_tls() -> ssl.SSLContext:
+    # `create_default_context` would obey SSLKEYLOGFILE in the environment, and differs between versions.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(certifi.where())
     context.set_alpn_protocols(["http/1.1"])

@@ -1,6 +1,6 @@
-"""Where another client tells something else than is right here, and why that is so.
+"""Where another client reports another status than is right here, and why.
 
-Names are those of `ANSWERS`; a star stands for anything. A difference that is gone must be struck from here.
+Names are those in `ANSWERS`; a star matches anything. A difference that has gone must be removed from here.
 """
 
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ from tests.wire.answers import ANSWERS
 _BROKEN_HEADS = (
     "head: broken: *",
     "framing: bad length: *",
-    "framing: chunks and a length that is none",
-    "framing: 204 with a length that is none",
+    "framing: chunks and an invalid length",
+    "framing: 204 with an invalid length",
     "interim: 100, then 500 with a broken header",
 )
 _CUT_OFF_HEADS = (
@@ -25,73 +25,73 @@ _CUT_OFF_HEADS = (
 _LARGE_BUT_WHOLE = (
     "interim: 103 and 200 of 64 KiB and a byte",
     "interim: 103 of 40 KiB and 200 of 40 KiB",
-    "interim: 100 more often than fits 64 KiB",
+    "interim: 100 repeated beyond 64 KiB",
     "head: a head of 64 KiB and a byte",
-    "head: a head of 64 KiB and a byte in headers of one",
+    "head: a head of 64 KiB and a byte with 10,000 headers",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """What another client tells of some answers.
+    """What another client reports for some answers.
 
     Attributes:
-        tells: its verdict; several where its versions differ, as the reason says.
-        because: why ours is another one.
-        of: names of answers.
+        reports: its status; several if its versions differ, as the reason says.
+        reason: why ours is another one.
+        answers: patterns for names of answers.
     """
 
     oracle: str
-    tells: frozenset[int | None]
-    because: str
-    of: tuple[str, ...]
+    reports: frozenset[int | None]
+    reason: str
+    answers: tuple[str, ...]
 
     def names(self) -> list[str]:
-        return [name for pattern in self.of for name in matching(ANSWERS, pattern)]
+        return [name for pattern in self.answers for name in matching(ANSWERS, pattern)]
 
 
-def _told_by(oracle: str, *rows: tuple[Iterable[int | None], str, tuple[str, ...]]) -> list[Difference]:
+def _reported_by(oracle: str, *rows: tuple[Iterable[int | None], str, tuple[str, ...]]) -> list[Difference]:
     return [
-        Difference(oracle=oracle, tells=frozenset(tells), because=because, of=of)
-        for tells, because, of in rows
+        Difference(oracle=oracle, reports=frozenset(reports), reason=reason, answers=answers)
+        for reports, reason, answers in rows
     ]
 
 
-_H11 = _told_by(
+_H11 = _reported_by(
     "h11",
     (
         {None},
-        "It refuses a head for one header that is broken; the status was said before it, so it stands.",
+        "It refuses a head for one broken header; the status came before it, so it stands.",
         (*_BROKEN_HEADS, "framing: bad coding: *"),
     ),
     (
         {None},
-        "It refuses a reason with such a character; nobody is to read the reason, so the status stands.",
+        "It refuses a reason with such a character; clients ignore the reason, so the status stands.",
         ("status line: a NUL in the reason", "status line: a vertical tab in the reason"),
     ),
     (
         {None},
-        "It hands out a status with a whole head only; the status was said before the cut, so it stands.",
+        "It reports a status only with a whole head; the status came before the cut, so it stands.",
         _CUT_OFF_HEADS,
     ),
     (
         {None},
-        "It refuses 101 where no other protocol was asked for; 101 is a final answer all the same.",
+        "It refuses 101 because the request asked for no other protocol; 101 is still a final answer.",
         ("interim: 101*", "interim: 100, then 101"),
     ),
     (
         {200},
-        "It takes any version of a digit, a dot and a digit; this is not HTTP/1.x.",
+        "It accepts any version of a digit, a dot and a digit; this is not HTTP/1.x.",
         ("status line: HTTP/0.9", "status line: HTTP/2.0", "status line: HTTP/9.9"),
     ),
-    ({200}, "It has no bound of its own on what is told to it at once.", _LARGE_BUT_WHOLE),
+    ({200}, "It has no limit of its own for data that it gets at once.", _LARGE_BUT_WHOLE),
 )
 
-_LLHTTP = _told_by(
+_LLHTTP = _reported_by(
     "llhttp",
     (
         {None},
-        "It stops at a header that is broken; the status was said before it, so it stands.",
+        "It stops at a broken header; the status came before it, so it stands.",
         (
             *_BROKEN_HEADS,
             "framing: bad coding: a coding without a name",
@@ -102,12 +102,12 @@ _LLHTTP = _told_by(
     ),
     (
         {None},
-        "It hands out a status with a whole head only; the status was said before the cut, so it stands.",
+        "It reports a status only with a whole head; the status came before the cut, so it stands.",
         (*_CUT_OFF_HEADS, "interim: 101 that is cut off"),
     ),
     (
         {None},
-        "It takes no bare LF for a line end; RFC 9112, section 2.2 allows it.",
+        "It does not accept a bare LF as a line end; RFC 9112, section 2.2 allows it.",
         (
             "status line: * a bare LF",
             "interim: 100 in bare LFs, then 200",
@@ -119,7 +119,7 @@ _LLHTTP = _told_by(
     ),
     (
         {None},
-        "It takes no folded headers; RFC 9112, section 5.2 has a client read them.",
+        "It does not accept folded headers; RFC 9112, section 5.2 has a client read them.",
         (
             "head: a folded header",
             "head: a folded header that looks like a length",
@@ -133,26 +133,26 @@ _LLHTTP = _told_by(
     ),
     (
         {None},
-        "It takes no control characters in values; the status was said before them, so it stands.",
+        "It does not accept control characters in values; the status came before them, so it stands.",
         ("head: a control character in a value", "head: a DEL in a value"),
     ),
     (
         {None},
-        "It takes a length but once and not with chunks; the status was said before it, so it stands.",
+        "It accepts a length only once and not with chunks; the status came before it, so it stands.",
         (
-            "framing: a length told twice*",
+            "framing: a length given twice*",
             "framing: chunks after a length",
             "framing: chunks before a length",
         ),
     ),
     (
         {None},
-        "It knows no minor version above 1; RFC 9110, section 2.5 has it read as HTTP/1.1.",
+        "It knows no minor version above 1; RFC 9110, section 2.5 has a client read one as HTTP/1.1.",
         ("status line: HTTP/1.2", "status line: HTTP/1.9"),
     ),
     (
         {None},
-        "It takes nothing after an interim answer that ends the connection; only a final one can.",
+        "It accepts nothing after an interim answer that ends the connection; only a final one can end it.",
         (
             "interim: 100 in HTTP/1.0, then 200",
             "interim: 100 that announces the end of the connection, then 200",
@@ -160,7 +160,7 @@ _LLHTTP = _told_by(
     ),
     (
         {200},
-        "It knows these names and versions, too; they are not HTTP/1.x.",
+        "It also knows these names and versions; they are not HTTP/1.x.",
         ("status line: HTTP/0.9", "status line: HTTP/2.0", "status line: RTSP"),
     ),
     (
@@ -174,33 +174,33 @@ _LLHTTP = _told_by(
     ),
     (
         {200},
-        "It does not mind a coding; RFC 9112, section 6.1 forbids one here, and what it would hide.",
+        "It ignores a transfer coding; RFC 9112, section 6.1 forbids one here, and it could hide an answer.",
         ("interim: broken: 103 with a coding, then 200",),
     ),
-    ({200}, "It leaves bounds to whoever uses it.", _LARGE_BUT_WHOLE),
+    ({200}, "It leaves limits to its users.", _LARGE_BUT_WHOLE),
 )
 
-# As seen of curl 7.81, 7.88, 8.5, 8.7, 8.14, 8.17 and of what is to be 8.22.
-_CURL = _told_by(
+# Seen with curl 7.81, 7.88, 8.5, 8.7, 8.14, 8.17 and the coming 8.22.
+_CURL = _reported_by(
     "curl",
     (
         {None},
-        "It knows no minor version above 1; RFC 9110, section 2.5 has it read as HTTP/1.1.",
+        "It knows no minor version above 1; RFC 9110, section 2.5 has a client read one as HTTP/1.1.",
         ("status line: HTTP/1.2", "status line: HTTP/1.9"),
     ),
     (
         {200},
-        "It does not look at the case of a version; RFC 9112, section 2.3 does.",
+        "It ignores the case of a version; RFC 9112, section 2.3 does not.",
         ("status line: http in lower case", "status line: Http in mixed case"),
     ),
     (
         {200},
-        "It takes a tab for the space after a status; RFC 9112, section 4 has a space.",
+        "It accepts a tab after a status; RFC 9112, section 4 has a space.",
         ("status line: a tab after the status",),
     ),
     (
         {200},
-        "It takes a bare CR within a line; RFC 9112, section 2.2 calls it invalid.",
+        "It accepts a bare CR within a line; RFC 9112, section 2.2 calls it invalid.",
         (
             "status line: a bare CR in the reason",
             "status line: CR CR LF after the reason",
@@ -209,21 +209,21 @@ _CURL = _told_by(
     ),
     (
         {200, None},
-        "It does not mind what sticks to the three digits, but in 8.5 and 8.7; that is no status line.",
+        "Except for 8.5 and 8.7, it ignores characters right after the three digits; that is no status line.",
         (
             "status line: a status with a fraction",
-            "status line: a reason that sticks to its status",
+            "status line: a reason with no space before it",
             "status line: a colon after the status",
         ),
     ),
     (
         {200, None},
-        "From 8.14 on, it takes the first three of four digits; that is no status.",
+        "From 8.14 on, it reads the first three of four digits; that is no status.",
         ("status line: a status of four digits",),
     ),
     (
         {200, None},
-        "It took several spaces for one up to 7.88, and takes a tab since 8.5; that is no status line.",
+        "Up to 7.88 it accepted several spaces, since 8.5 a tab; that is no status line.",
         (
             "status line: two spaces before the status",
             "status line: a space within the version",
@@ -232,7 +232,7 @@ _CURL = _told_by(
     ),
     (
         {200, None},
-        "Versions and builds differ in what they take that they did not ask for; it is not HTTP/1.x.",
+        "Versions and builds differ in which HTTP versions they accept unasked; these are not HTTP/1.x.",
         (
             "status line: HTTP/2",
             "status line: HTTP/2.0",
@@ -242,7 +242,7 @@ _CURL = _told_by(
     ),
     (
         {200},
-        "It does not mind such headers; a broken interim answer may hide where it ends.",
+        "It ignores such broken headers; a broken interim answer may hide where it ends.",
         (
             "interim: broken: 100 with a header without a name, then 200",
             "interim: broken: 100 with a space before a colon, then 200",
@@ -252,7 +252,7 @@ _CURL = _told_by(
     ),
     (
         {200, None},
-        "Up to 7.81 it did not mind such headers; a broken interim answer may hide where it ends.",
+        "Up to 7.81 it ignored such broken headers; a broken interim answer may hide where it ends.",
         (
             "interim: broken: 100 with a header without a colon, then 200",
             "interim: broken: 100 with a NUL in a header, then 200",
@@ -261,7 +261,7 @@ _CURL = _told_by(
     ),
     (
         {200},
-        "Its bounds are above 64 KiB, and it tells the status even where it meets them.",
+        "Its limits are above 64 KiB, and it reports the status even when it reaches them.",
         (
             *_LARGE_BUT_WHOLE,
             "head: a header that does not end within 64 KiB",
@@ -272,13 +272,13 @@ _CURL = _told_by(
     ),
     (
         {200},
-        "It tells the status as soon as its line is there; here the head must end or be cut off, too.",
+        "It reports the status as soon as its line is there; here the head must also end or be cut off.",
         ("late: *, and the head never ends",),
     ),
 )
 
 DIFFERENCES = [*_H11, *_LLHTTP, *_CURL]
 
-TOLD: dict[tuple[str, str], frozenset[int | None]] = {
-    (row.oracle, name): row.tells for row in DIFFERENCES for name in row.names()
+REPORTED: dict[tuple[str, str], frozenset[int | None]] = {
+    (row.oracle, name): row.reports for row in DIFFERENCES for name in row.names()
 }

@@ -1,4 +1,4 @@
-"""Other clients that are given the same answers: each tells the final status that it saw, or None."""
+"""Other clients that get the same answers. Each reports the final status that it sees, or None."""
 
 import shutil
 import socket
@@ -10,17 +10,17 @@ import h11
 import httptools
 
 Oracle = Callable[[int, float], int | None]
-"""Posts to a port of this machine, and gives up after so many seconds."""
+"""Posts to a port of this machine and gives up after so many seconds."""
 
 CURL = shutil.which("curl")
 _SWITCHING_PROTOCOLS = 101
 _REQUEST = b"POST /hooks HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}"
-_ANY_HEAD = 1024 * 1024
+_NO_LIMIT = 1024 * 1024
 
 
-def h11_tells(port: int, patience: float) -> int | None:
-    """The first final answer that h11 returns, used as its manual says, with no bound of ours."""
-    wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=_ANY_HEAD)
+def status_by_h11(port: int, patience: float) -> int | None:
+    """The first final answer that h11 returns, when used by its manual and without our limits."""
+    wire = h11.Connection(h11.CLIENT, max_incomplete_event_size=_NO_LIMIT)
     request = h11.Request(
         method="POST", target="/hooks", headers=[("Host", "127.0.0.1"), ("Content-Length", "2")]
     )
@@ -38,7 +38,7 @@ def h11_tells(port: int, patience: float) -> int | None:
 
 
 class _Heads:
-    """What llhttp calls back: the status of the first final answer whose head it has read."""
+    """The callbacks of llhttp; keeps the status of the first final answer whose head was read."""
 
     def __init__(self) -> None:
         self.final: int | None = None
@@ -50,8 +50,8 @@ class _Heads:
             self.final = status
 
 
-def llhttp_tells(port: int, patience: float) -> int | None:
-    """The first final answer whose head llhttp reads, which is when Node.js hands it out; no leniency set."""
+def status_by_llhttp(port: int, patience: float) -> int | None:
+    """The first final answer whose head llhttp reads: Node.js hands it out then. No leniency is set."""
     heads = _Heads()
     with suppress(httptools.HttpParserError, httptools.HttpParserUpgrade):
         for data in _received(port, patience):
@@ -61,8 +61,8 @@ def llhttp_tells(port: int, patience: float) -> int | None:
     return heads.final
 
 
-def curl_tells(port: int, patience: float) -> int | None:
-    """The status that curl says at its end, whatever it thinks of the rest."""
+def status_by_curl(port: int, patience: float) -> int | None:
+    """The status that curl writes when it ends, even if it then reports an error."""
     assert CURL is not None
     command = [CURL, "-q", "--http1.1", "--noproxy", "*", "--silent", "--output", "/dev/null"]
     command += ["--max-time", str(patience), "--data-binary", "{}", "--write-out", "%{http_code}"]
@@ -77,7 +77,7 @@ def curl_tells(port: int, patience: float) -> int | None:
     return status if _is_final(status) else None
 
 
-ORACLES: dict[str, Oracle] = {"h11": h11_tells, "llhttp": llhttp_tells, "curl": curl_tells}
+ORACLES: dict[str, Oracle] = {"h11": status_by_h11, "llhttp": status_by_llhttp, "curl": status_by_curl}
 
 
 def _is_final(status: int) -> bool:
@@ -85,7 +85,7 @@ def _is_final(status: int) -> bool:
 
 
 def _received(port: int, patience: float) -> Iterator[bytes]:
-    """What comes back for a request; nothing at last, if the other side is done."""
+    """The bytes that come back for a request; empty at last if the other side ends."""
     with socket.create_connection(("127.0.0.1", port)) as connection, suppress(ConnectionError, TimeoutError):
         connection.settimeout(patience)
         connection.sendall(_REQUEST)

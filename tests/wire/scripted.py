@@ -1,7 +1,7 @@
-"""A receiver that follows a script, at the other end of a socket, without threads and without time.
+"""A receiver that follows a script at the other end of a socket, without threads or clocks.
 
-What comes "later" comes when whoever reads has nothing left to read: so a sequence of answers runs the same
-way each time, and as fast as it can be read.
+Bytes that come "later" come when the client has nothing left to read. So a sequence of answers runs the same
+way each time, and as fast as it is read.
 """
 
 import errno
@@ -16,11 +16,11 @@ from typing import Any
 
 PORT = 8080
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For every `Transport` here: none of them speaks TLS, and a context takes long to be made."""
+"""For every `Transport` here. None of them uses TLS, and making a context takes long."""
 
 
 class End(Enum):
-    """What a connection comes to, once all of an answer is sent."""
+    """What happens to a connection once the whole answer is sent."""
 
     OPEN = "nothing more comes"
     CLOSED = "it is closed"
@@ -32,11 +32,11 @@ class Script:
     """How one request is answered.
 
     Attributes:
-        pieces: the bytes; the first is there at once, each of the others once what came before it is read.
-        late: so many of them, from the end, come only once the time of whoever waits is up: with the next
-            request on the same connection, if there is one.
-        end: what follows.
-        statuses: those that the bytes say for good.
+        pieces: the bytes. The first piece is there at once, each other one when those before it are read.
+        late: so many of the last pieces come too late for this request. They come with the next request on
+            the same connection, if there is one.
+        end: what follows the bytes.
+        statuses: the final statuses in the bytes.
     """
 
     pieces: Sequence[bytes]
@@ -47,11 +47,11 @@ class Script:
 
 @dataclass
 class Receiver:
-    """Answers each request by the script of its number, or of the event that it brings.
+    """Answers each request by the script for its number or for its event.
 
     Attributes:
-        requests: the bytes of each.
-        while_waiting: is called once when somebody waits for what comes later: the moment for something else.
+        requests: the bytes of each request.
+        while_waiting: called once when the client waits for later bytes; a test can do something else then.
     """
 
     scripts: Sequence[Script] | Mapping[str, Script]
@@ -64,7 +64,7 @@ class Receiver:
         return Wire(self)
 
     def script_for(self, request: bytes, event_id: str) -> Script:
-        """How this request is answered."""
+        """The script that answers this request."""
         self.requests.append(request)
         if isinstance(self.scripts, Mapping):
             return self.scripts[event_id]
@@ -85,10 +85,10 @@ class Wire(socket.socket):
         self._end = self._end_later = End.OPEN
 
     def connect(self, _address: Any) -> None:
-        """It is connected from the beginning."""
+        """It is connected from the start."""
 
     def setsockopt(self, *_option: Any) -> None:
-        """A pair of sockets knows none of TCP's options."""
+        """A socket pair has none of TCP's options."""
 
     def getpeername(self) -> Any:
         return ("127.0.0.1", PORT)
@@ -106,7 +106,7 @@ class Wire(socket.socket):
         if self._end is not End.OPEN:
             raise BrokenPipeError(errno.EPIPE, "the receiver hung up")
         self._late = 0
-        self._let_come()
+        self._deliver_due()
         self._request += bytes(data)
         head, _, body = self._request.partition(b"\r\n\r\n")
         headers = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
@@ -120,8 +120,8 @@ class Wire(socket.socket):
 
     def recv(self, size: int, *_flags: int) -> bytes:
         if self.gettimeout() == 0:
-            self._let_come()
-        while not self._has_come():
+            self._deliver_due()
+        while not self._is_readable():
             self._wait()
         return super().recv(size)
 
@@ -133,9 +133,9 @@ class Wire(socket.socket):
     def _answer(self, script: Script) -> None:
         self._later, self._late, self._end_later = deque(script.pieces), script.late, script.end
         if len(self._later) > self._late:
-            self._come()
+            self._deliver_next()
 
-    def _come(self) -> None:
+    def _deliver_next(self) -> None:
         if self._later:
             self._theirs.sendall(self._later.popleft())
         if not self._later:
@@ -143,11 +143,11 @@ class Wire(socket.socket):
             if self._end is End.CLOSED:
                 self._theirs.shutdown(socket.SHUT_WR)
 
-    def _let_come(self) -> None:
+    def _deliver_due(self) -> None:
         while len(self._later) > self._late:
-            self._come()
+            self._deliver_next()
 
-    def _has_come(self) -> bool:
+    def _is_readable(self) -> bool:
         return bool(select.select([self], [], [], 0)[0])
 
     def _wait(self) -> None:
@@ -155,9 +155,9 @@ class Wire(socket.socket):
         if meanwhile is not None:
             meanwhile()
         if len(self._later) > self._late:
-            self._come()
+            self._deliver_next()
         elif self._late and self.gettimeout() != 0:
-            raise TimeoutError("what comes now comes too late")
+            raise TimeoutError("later bytes come too late")
         elif self._end is End.RESET:
             raise ConnectionResetError(errno.ECONNRESET, "the receiver reset the connection")
         elif self.gettimeout() == 0:

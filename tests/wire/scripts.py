@@ -9,11 +9,11 @@ from tests.handlers.receivers import Receiver, Script, read_request, response
 from tests.wire.answers.raw import End, RawAnswer
 
 NEXT = response("202 Accepted")
-"""The answer to every request after the first one: no raw answer says so."""
+"""The answer to every request after the first. No raw answer has this status."""
 
 
 def plays(answer: RawAnswer, played: threading.Event) -> Script:
-    """Answer the first request with the raw bytes, set `played`, and answer those that follow with `NEXT`."""
+    """Answer the first request with the raw bytes, then set `played`; answer every later one with `NEXT`."""
 
     def script(connection: socket.socket, running: Receiver) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -33,7 +33,7 @@ def plays(answer: RawAnswer, played: threading.Event) -> Script:
 
 
 def ending(answer: RawAnswer) -> RawAnswer:
-    """The same for a client that may wait for more than was said: nothing is left open."""
+    """The same answer, but always with an end: another client may wait for more bytes."""
     return replace(answer, end=End.HALF_CLOSE) if answer.end is End.OPEN else answer
 
 

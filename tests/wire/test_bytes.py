@@ -1,4 +1,4 @@
-"""Any JSON that the front door accepts arrives at the receiver as the bytes that were sent."""
+"""Any JSON that the front door accepts reaches the receiver as exactly the bytes that were sent."""
 
 import base64
 from collections import defaultdict
@@ -21,7 +21,7 @@ OK = Script(pieces=[b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\
 
 
 def delivered(event: Event) -> bytes:
-    """The request that a receiver gets of an event, head and body."""
+    """The request that a receiver gets for an event, head and body."""
     receiver = Receiver(defaultdict(lambda: OK))
     transport = Transport(allow_private=True, open_socket=receiver.open, tls=TLS)
     deliver = HttpDelivery(transport, timeout_seconds=30, allow_private=True)

@@ -1,9 +1,9 @@
-"""Kept connections cost no attempt when they die, and follow their name to another address."""
+"""Kept connections cost no attempt when they die, and soon follow their name to a new address."""
 
 import pytest
 
 from handlers.delivery.attempt import HttpDelivery
-from handlers.delivery.transport import MAX_AGE_SECONDS, MAX_IDLE_SECONDS, MAX_KEPT, Transport
+from handlers.delivery.transport import MAX_AGE_SECONDS, MAX_IDLE_SECONDS, MAX_KEPT_CONNECTIONS, Transport
 from tests.handlers.factories import Clock, a_tenant, an_event
 from tests.wire.scripted import PORT, TLS, End, Receiver, Script
 
@@ -12,7 +12,7 @@ URL = f"http://127.0.0.1:{PORT}/hooks"
 
 
 class System:
-    """Deliveries over one transport to a receiver that answers by the order of requests."""
+    """Deliveries over one transport to a receiver that answers each request by the next script."""
 
     def __init__(self, *scripts: Script) -> None:
         self.clock = Clock()
@@ -46,7 +46,7 @@ def test_a_kept_connection_that_dies_before_a_byte_of_an_answer_costs_no_attempt
     assert len(system.receiver.requests) == 3
 
 
-def test_the_request_that_goes_out_once_more_is_the_same_to_the_byte() -> None:
+def test_a_request_that_is_sent_once_more_is_the_same_to_the_byte() -> None:
     system = System(FRESH, answer(b"", end=End.CLOSED), FRESH)
     system.deliver()
     system.deliver()
@@ -55,7 +55,7 @@ def test_the_request_that_goes_out_once_more_is_the_same_to_the_byte() -> None:
     assert first == again
 
 
-def test_it_goes_out_once_more_and_not_twice() -> None:
+def test_a_request_is_sent_once_more_but_not_twice() -> None:
     dead = answer(b"", end=End.CLOSED)
     system = System(FRESH, dead, dead, FRESH)
 
@@ -63,10 +63,10 @@ def test_it_goes_out_once_more_and_not_twice() -> None:
     assert len(system.receiver.requests) == 3
 
 
-def test_it_goes_out_on_a_fresh_connection_even_if_another_one_is_kept() -> None:
+def test_it_is_sent_once_more_on_a_fresh_connection_even_if_another_one_is_kept() -> None:
     system = System(answer(b"", OK), FRESH, answer(b"", end=End.RESET), FRESH)
     outcomes: list[str] = []
-    # While the first waits, the second is delivered: two connections are kept then.
+    # The second is delivered while the first waits, so that two connections are kept.
     system.receiver.while_waiting = lambda: outcomes.append(system.deliver())
     outcomes += [system.deliver(), system.deliver()]
 
@@ -88,7 +88,7 @@ def test_a_kept_connection_that_dies_within_an_answer_is_a_failed_attempt() -> N
     assert len(system.receiver.requests) == 2
 
 
-def test_a_kept_connection_on_which_no_answer_comes_in_time_is_a_failed_attempt() -> None:
+def test_a_kept_connection_that_gives_no_answer_in_time_is_a_failed_attempt() -> None:
     system = System(FRESH, answer(b""), FRESH)
 
     assert [system.deliver(), system.deliver()] == ["http_200", "timeout"]
@@ -124,7 +124,7 @@ def test_a_connection_that_is_never_idle_ends_after_a_minute() -> None:
     assert system.connections == 2
 
 
-def test_a_clock_that_is_put_back_keeps_no_connection_for_ever() -> None:
+def test_a_clock_that_is_put_back_makes_no_connection_last_for_ever() -> None:
     system = System(FRESH, FRESH)
     system.deliver()
     system.clock.advance(seconds=-3600)
@@ -133,24 +133,24 @@ def test_a_clock_that_is_put_back_keeps_no_connection_for_ever() -> None:
     assert system.connections == 2
 
 
-def test_no_more_connections_are_kept_than_a_hundred_and_the_others_are_closed() -> None:
+def test_at_most_a_hundred_connections_are_kept_and_the_others_are_closed() -> None:
     system = System(*[FRESH] * 150)
     for port in range(1, 151):
         system.deliver(f"http://127.0.0.1:{port}/")
 
-    assert sum(not each.is_closed for each in system.receiver.connections) == MAX_KEPT
+    assert sum(not connection.is_closed for connection in system.receiver.connections) == MAX_KEPT_CONNECTIONS
 
 
-def test_what_was_idle_for_long_is_closed_when_another_one_is_kept() -> None:
+def test_a_connection_that_was_idle_for_long_is_closed_when_another_one_is_kept() -> None:
     system = System(FRESH, FRESH)
     system.deliver("http://127.0.0.1:1/")
     system.clock.advance(seconds=MAX_IDLE_SECONDS)
     system.deliver("http://127.0.0.1:2/")
 
-    assert [each.is_closed for each in system.receiver.connections] == [True, False]
+    assert [connection.is_closed for connection in system.receiver.connections] == [True, False]
 
 
-def test_connections_to_other_places_are_not_used_whatever_they_have_in_common() -> None:
+def test_a_connection_to_another_host_or_port_is_never_used() -> None:
     system = System(FRESH, FRESH, FRESH)
     for url in ("http://127.0.0.1:8080/", "http://127.0.0.1:8081/", "http://127.0.0.2:8080/"):
         assert system.deliver(url) == "http_200"
@@ -163,4 +163,4 @@ def test_kept_connections_are_closed_with_the_transport() -> None:
     system.deliver()
     system.transport.close()
 
-    assert [each.is_closed for each in system.receiver.connections] == [True]
+    assert [connection.is_closed for connection in system.receiver.connections] == [True]

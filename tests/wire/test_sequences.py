@@ -1,7 +1,7 @@
-"""Over kept connections, too, an answer belongs to the request that it answers.
+"""An answer belongs to the request that it answers, also over kept connections.
 
-Whatever a receiver mixes of interim, final, late, surplus and broken answers: the status that is recorded of
-an attempt is one that was sent in answer to that attempt's own request, or there is none.
+A receiver may mix interim, final, late, surplus and broken answers in any way. A status that is recorded for
+an attempt was still sent in answer to that attempt's own request.
 """
 
 import http.client
@@ -25,10 +25,10 @@ URL = f"http://127.0.0.1:{PORT}/hooks"
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """An event of a sequence.
+    """One event of a sequence and how it is answered.
 
     Attributes:
-        right: the status that must be recorded, where the answer leaves no doubt; None where it does.
+        right: the status that must be recorded; None if the answer leaves a doubt.
         overlaps: the next turn begins while this one waits for its answer.
     """
 
@@ -73,7 +73,7 @@ SURPLUS = [b"\r\n", b"hello", b"HTTP/1.1 2", *INTERIM]
 
 @st.composite
 def turns(draw: st.DrawFn, statuses: Callable[[], int]) -> Turn:
-    """An event and how it is answered; no status is said twice in a sequence."""
+    """A turn. No status is used twice in a sequence."""
     answer = b"".join(draw(st.lists(st.sampled_from(INTERIM), max_size=2)))
     said: set[int] = set()
     kind = draw(st.sampled_from([*["whole"] * 6, "broken", "nothing"]))
@@ -92,11 +92,11 @@ def turns(draw: st.DrawFn, statuses: Callable[[], int]) -> Turn:
         answer += WHOLE["with a length"](max(said))
     cuts = sorted(draw(st.lists(st.integers(0, len(answer)), max_size=3)))
     pieces = [answer[a:b] for a, b in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
-    # An answer that says 101 for good is one, too.
+    # 101 is final, too.
     said |= {101} if b" 101 " in answer else set()
     late = draw(st.integers(0, len(cuts))) if draw(st.sampled_from([False, False, True])) else 0
     if late and ends_at is not None and sum(map(len, pieces[:-late])) >= ends_at:
-        # What follows a whole answer after the next request was sent cannot be told from an answer to that.
+        # Bytes that follow a whole answer after the next request look like the answer to that request.
         late = 0
     script = Script(pieces=pieces, late=late, end=draw(st.sampled_from(ENDS)), statuses=frozenset(said))
     return Turn(
@@ -106,7 +106,7 @@ def turns(draw: st.DrawFn, statuses: Callable[[], int]) -> Turn:
 
 @st.composite
 def sequences(draw: st.DrawFn) -> Sequence[Turn]:
-    """Up to six events, one after the other or one during the other."""
+    """Two to six turns, one after the other or overlapping."""
     statuses = count(200)
     return [draw(turns(lambda: next(statuses))) for _ in range(draw(st.integers(2, 6)))]
 
@@ -116,19 +116,19 @@ Send = Callable[[Event], str]
 
 @dataclass
 class Played:
-    """What came of a sequence: the outcome of each turn, in order."""
+    """The outcomes of a sequence by event, in order of completion, and its receiver."""
 
     outcomes: dict[str, str]
     receiver: Receiver
 
 
 def play(sequence: Sequence[Turn], sender: Callable[[Receiver], Send]) -> Played:
-    """Deliver an event for each turn, of three tenants by turns, to one receiver."""
+    """Deliver one event per turn to one receiver, for three tenants in rotation."""
     receiver = Receiver({f"evt_{n}": turn.script for n, turn in enumerate(sequence)})
-    send, left, outcomes = sender(receiver), iter(enumerate(sequence)), dict[str, str]()
+    send, remaining, outcomes = sender(receiver), iter(enumerate(sequence)), dict[str, str]()
 
     def deliver_next() -> None:
-        number, turn = next(left, (0, None))
+        number, turn = next(remaining, (0, None))
         if turn is None:
             return
         key = EventKey(tenant_id=f"tenant-{number % 3}", event_id=f"evt_{number}")
@@ -149,7 +149,7 @@ def over_our_transport(receiver: Receiver) -> Send:
 
 
 def over_http_client(receiver: Receiver) -> Send:
-    """Keeps connections as http.client says that they can be kept, and takes what it says for the answer."""
+    """Keeps a connection whenever http.client says that it can be kept, and believes each of its answers."""
     kept: list[http.client.HTTPConnection] = []
 
     def send(event: Event) -> str:
@@ -171,7 +171,7 @@ def over_http_client(receiver: Receiver) -> Send:
 
 
 def foreign(played: Played) -> list[str]:
-    """The events that were recorded with a status that was not said to them."""
+    """The events whose recorded status was not sent in answer to them."""
     return [
         event_id
         for event_id, outcome in played.outcomes.items()
@@ -180,7 +180,7 @@ def foreign(played: Played) -> list[str]:
     ]
 
 
-SEEN: Counter[str] = Counter()
+COUNTS: Counter[str] = Counter()
 
 
 @settings(max_examples=SEQUENCES, suppress_health_check=list(HealthCheck), database=None)
@@ -192,21 +192,21 @@ def _test_an_answer_belongs_to_its_request(sequence: Sequence[Turn]) -> None:
     for event_id, turn in zip(played.receiver.scripts, sequence, strict=True):
         if turn.right is not None:
             assert played.outcomes[event_id] == f"http_{turn.right}"
-    SEEN["sequences"] += 1
-    SEEN["attempts"] += len(played.receiver.requests)
-    SEEN["connections"] += len(played.receiver.connections)
+    COUNTS["sequences"] += 1
+    COUNTS["attempts"] += len(played.receiver.requests)
+    COUNTS["connections"] += len(played.receiver.connections)
 
 
 def test_the_recorded_status_was_said_to_the_attempts_own_request_in_thousands_of_sequences() -> None:
     _test_an_answer_belongs_to_its_request()
 
-    assert SEEN["sequences"] >= SEQUENCES
-    # Connections were kept, or nothing was proven of kept ones.
-    assert SEEN["connections"] < SEEN["attempts"] * 0.9
+    assert COUNTS["sequences"] >= SEQUENCES
+    # Connections must have been kept, or this proves nothing about kept ones.
+    assert COUNTS["connections"] < COUNTS["attempts"] * 0.9
 
 
 def test_the_sequences_find_what_http_client_does_with_an_interim_answer() -> None:
-    """Given something that takes 102 for the final answer, then a sequence shows whose status it tells."""
+    """http.client takes 102 for a final answer; a sequence then shows a status of another request."""
     found = find(
         sequences(),
         lambda sequence: bool(foreign(play(sequence, over_http_client))),
@@ -217,7 +217,7 @@ def test_the_sequences_find_what_http_client_does_with_an_interim_answer() -> No
 
 
 def test_the_sequences_have_nothing_to_find_where_every_answer_is_whole() -> None:
-    """Then what they find in http.client is its fault, and not theirs."""
+    """So what they find in http.client is its fault, not theirs."""
     whole = [
         Turn(
             script=Script(pieces=[make(200 + n)], statuses=frozenset({200 + n})),

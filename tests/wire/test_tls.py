@@ -1,9 +1,9 @@
-"""What is wrong with a receiver's TLS is told apart, by codes and not by texts."""
+"""Each fault of a receiver's TLS has its own outcome, found by codes and not by texts."""
 
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,13 +18,13 @@ from cryptography.x509.oid import NameOID
 
 from handlers.delivery.attempt import HttpDelivery
 from handlers.delivery.transport import Transport
-from tests.faults.hostile import says, says_nothing
+from tests.faults.hostile import says
 from tests.handlers.factories import a_tenant, an_event
 from tests.handlers.receivers import Receiver, Script, answers, receiver, response
 from tests.wire.tickets import TicketServer
 
 HOST = "receiver.example"
-IMPATIENT, NO_HURRY = 0.4, 10.0
+NO_HURRY = 10.0
 AUTHORITY, ANOTHER_AUTHORITY = trustme.CA(), trustme.CA()
 
 
@@ -35,20 +35,25 @@ def trusting() -> ssl.SSLContext:
     return context
 
 
-def outcome(script: Script, *, timeout: float = NO_HURRY) -> str:
+def outcomes(running: Receiver, *, deliveries: int) -> list[str]:
+    """Deliver so many times over one transport."""
+    transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"], tls=trusting())
+    deliver = HttpDelivery(transport, timeout_seconds=NO_HURRY, allow_private=True)
+    event = an_event(target_url=f"https://{HOST}:{running.port}/hooks")
+    found = [deliver(event, a_tenant()).attempt.outcome for _ in range(deliveries)]
+    transport.close()
+    return found
+
+
+def outcome(script: Script) -> str:
     with receiver(script) as running:
-        transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"], tls=trusting())
-        deliver = HttpDelivery(transport, timeout_seconds=timeout, allow_private=True)
-        event = an_event(target_url=f"https://{HOST}:{running.port}/hooks")
-        told = deliver(event, a_tenant()).attempt.outcome
-        transport.close()
-    return told
+        return outcomes(running, deliveries=1)[0]
 
 
-def over_tls(context: ssl.SSLContext) -> Script:
+def over_tls(context: ssl.SSLContext, *, requests: int = 1) -> Script:
     def script(connection: socket.socket, running: Receiver) -> None:
         with context.wrap_socket(connection.dup(), server_side=True) as secure:
-            answers(response())(secure, running)
+            answers(*[response()] * requests)(secure, running)
 
     return script
 
@@ -59,7 +64,7 @@ def resets(connection: socket.socket, running: Receiver) -> None:
 
 
 def showing(leaf: trustme.LeafCert, *chain: trustme.Blob) -> ssl.SSLContext:
-    """A server that shows this certificate, and of its chain these."""
+    """A server that presents this certificate and these parts of its chain."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with ExitStack() as stack:
         shown = trustme.Blob(b"".join(part.bytes() for part in (leaf.cert_chain_pems[0], *chain)))
@@ -68,14 +73,15 @@ def showing(leaf: trustme.LeafCert, *chain: trustme.Blob) -> ssl.SSLContext:
     return context
 
 
-def showing_what_belongs(leaf: trustme.LeafCert | None = None) -> ssl.SSLContext:
+def showing_whole_chain(leaf: trustme.LeafCert | None = None) -> ssl.SSLContext:
+    """A server that presents this certificate, or a valid one, with its whole chain."""
     leaf = leaf or AUTHORITY.issue_cert(HOST)
     return showing(leaf, *leaf.cert_chain_pems[1:])
 
 
-def _valid(begin: int, end: int) -> ssl.SSLContext:
+def _valid_between(begin: int, end: int) -> ssl.SSLContext:
     first, last = (datetime(year, 1, 1, tzinfo=UTC) for year in (begin, end))
-    return showing_what_belongs(AUTHORITY.issue_cert(HOST, not_before=first, not_after=last))
+    return showing_whole_chain(AUTHORITY.issue_cert(HOST, not_before=first, not_after=last))
 
 
 def _self_signed(folder: Path) -> ssl.SSLContext:
@@ -102,7 +108,7 @@ def _self_signed(folder: Path) -> ssl.SSLContext:
 
 
 def _demanding_a_certificate(version: ssl.TLSVersion) -> ssl.SSLContext:
-    context = showing_what_belongs()
+    context = showing_whole_chain()
     context.maximum_version = version
     context.verify_mode = ssl.CERT_REQUIRED
     AUTHORITY.configure_trust(context)
@@ -110,7 +116,7 @@ def _demanding_a_certificate(version: ssl.TLSVersion) -> ssl.SSLContext:
 
 
 def _of_an_old_version() -> ssl.SSLContext:
-    context = showing_what_belongs()
+    context = showing_whole_chain()
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
     context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -118,7 +124,7 @@ def _of_an_old_version() -> ssl.SSLContext:
 
 
 def _not_knowing_the_name() -> ssl.SSLContext:
-    context = showing_what_belongs()
+    context = showing_whole_chain()
     context.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
     return context
 
@@ -127,19 +133,19 @@ BEHIND_AN_INTERMEDIATE = AUTHORITY.create_child_ca().issue_cert(HOST)
 OF_ANOTHER_AUTHORITY = ANOTHER_AUTHORITY.issue_cert(HOST)
 
 CONTEXTS: dict[str, tuple[Callable[[], ssl.SSLContext], str]] = {
-    "as it should be": (showing_what_belongs, "http_200"),
-    "behind an intermediate": (lambda: showing_what_belongs(BEHIND_AN_INTERMEDIATE), "http_200"),
-    "expired": (lambda: _valid(2001, 2002), "tls_certificate_expired"),
-    "of the future": (lambda: _valid(2090, 2091), "tls_certificate_not_yet_valid"),
+    "valid": (showing_whole_chain, "http_200"),
+    "behind an intermediate": (lambda: showing_whole_chain(BEHIND_AN_INTERMEDIATE), "http_200"),
+    "expired": (lambda: _valid_between(2001, 2002), "tls_certificate_expired"),
+    "not yet valid": (lambda: _valid_between(2090, 2091), "tls_certificate_not_yet_valid"),
     "of another host": (
-        lambda: showing_what_belongs(AUTHORITY.issue_cert("other.example")),
+        lambda: showing_whole_chain(AUTHORITY.issue_cert("other.example")),
         "tls_certificate_other_host",
     ),
-    "of an unknown authority that it shows": (
+    "of an unknown authority, which it presents": (
         lambda: showing(OF_ANOTHER_AUTHORITY, ANOTHER_AUTHORITY.cert_pem),
         "tls_certificate_authority_unknown",
     ),
-    "of an unknown authority that it does not show": (
+    "of an unknown authority, which it does not present": (
         lambda: showing(OF_ANOTHER_AUTHORITY),
         "tls_certificate_issuer_not_found",
     ),
@@ -153,17 +159,19 @@ CONTEXTS: dict[str, tuple[Callable[[], ssl.SSLContext], str]] = {
         "tls_client_certificate_required",
     ),
     "TLS 1.1 at most": (_of_an_old_version, "tls_version_unsupported"),
-    "a name that it does not know": (_not_knowing_the_name, "tls_refused"),
+    "a host name that it does not know": (_not_knowing_the_name, "tls_refused"),
 }
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize(("context", "right"), CONTEXTS.values(), ids=CONTEXTS.keys())
-def test_what_is_wrong_with_a_certificate_is_told(context: Callable[[], ssl.SSLContext], right: str) -> None:
+def test_each_fault_of_a_certificate_or_handshake_has_its_own_outcome(
+    context: Callable[[], ssl.SSLContext], right: str
+) -> None:
     assert outcome(over_tls(context())) == right
 
 
-def test_a_certificate_that_signs_itself_is_told(tmp_path: Path) -> None:
+def test_a_self_signed_certificate_has_its_own_outcome(tmp_path: Path) -> None:
     assert outcome(over_tls(_self_signed(tmp_path))) == "tls_certificate_self_signed"
 
 
@@ -171,7 +179,7 @@ def test_a_certificate_that_signs_itself_is_told(tmp_path: Path) -> None:
     "greeting",
     [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"<html></html>\n", b"SSH-2.0-OpenSSH_9.9\r\n", b"220 mail\r\n"],
 )
-def test_another_protocol_on_the_port_is_told(greeting: bytes) -> None:
+def test_another_protocol_on_the_port_has_its_own_outcome(greeting: bytes) -> None:
     assert outcome(says(greeting)) == "tls_not_spoken"
 
 
@@ -184,44 +192,24 @@ def test_another_protocol_on_the_port_is_told(greeting: bytes) -> None:
     ],
     ids=["garbage", "it is closed", "it is reset"],
 )
-def test_a_handshake_that_comes_to_nothing_is_told(script: Script, right: str) -> None:
+def test_a_handshake_that_fails_otherwise_has_the_outcome_of_its_cause(script: Script, right: str) -> None:
     assert outcome(script) == right
 
 
-def test_a_handshake_that_hangs_is_told_from_an_answer_that_does_not_come() -> None:
-    assert outcome(says_nothing, timeout=IMPATIENT) == "tls_timeout"
-
-
-@pytest.fixture
-def secure_receiver() -> Iterator[Receiver]:
-    with receiver(over_tls_twice) as running:
-        yield running
-
-
-def over_tls_twice(connection: socket.socket, running: Receiver) -> None:
-    with showing_what_belongs().wrap_socket(connection.dup(), server_side=True) as secure:
-        answers(response(), response())(secure, running)
-
-
-def test_a_connection_over_tls_is_kept_although_its_tickets_come_when_they_please(
-    secure_receiver: Receiver,
-) -> None:
-    transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"], tls=trusting())
-    deliver = HttpDelivery(transport, timeout_seconds=NO_HURRY, allow_private=True)
-    event = an_event(target_url=f"https://{HOST}:{secure_receiver.port}/")
-
-    assert [deliver(event, a_tenant()).attempt.outcome for _ in range(2)] == ["http_200", "http_200"]
-    assert secure_receiver.connections == 1
+def test_a_tls_connection_is_kept_although_session_tickets_may_come_at_any_time() -> None:
+    with receiver(over_tls(showing_whole_chain(), requests=2)) as running:
+        assert outcomes(running, deliveries=2) == ["http_200", "http_200"]
+        assert running.connections == 1
 
 
 def floods_with_tickets(folder: Path, *, answered: bool) -> Script:
-    """Send tickets without end, and before them an answer or none; behave on every further connection."""
+    """On the first connection, send an answer or none, then endless tickets; behave well on later ones."""
 
     def script(connection: socket.socket, running: Receiver) -> None:
         if running.connections > 1:
-            over_tls(showing_what_belongs())(connection, running)
+            over_tls(showing_whole_chain())(connection, running)
             return
-        server = TicketServer(connection, showing_what_belongs(), folder / "keys")
+        server = TicketServer(connection, showing_whole_chain(), folder / "keys")
         if answered:
             server.answer(response())
         while True:
@@ -230,19 +218,13 @@ def floods_with_tickets(folder: Path, *, answered: bool) -> Script:
     return script
 
 
-def test_tickets_without_end_are_no_answer_and_are_not_read_for_ever(tmp_path: Path) -> None:
+def test_endless_tickets_are_no_answer_and_are_not_read_for_ever(tmp_path: Path) -> None:
     assert outcome(floods_with_tickets(tmp_path, answered=False)) == "tls_failure"
 
 
-def test_tickets_without_end_after_an_answer_cost_the_next_delivery_nothing_but_a_connection(
-    tmp_path: Path,
-) -> None:
+def test_endless_tickets_after_an_answer_cost_the_next_delivery_only_a_connection(tmp_path: Path) -> None:
     with receiver(floods_with_tickets(tmp_path, answered=True)) as running:
-        transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"], tls=trusting())
-        deliver = HttpDelivery(transport, timeout_seconds=NO_HURRY, allow_private=True)
-        event = an_event(target_url=f"https://{HOST}:{running.port}/")
-
-        assert [deliver(event, a_tenant()).attempt.outcome for _ in range(2)] == ["http_200", "http_200"]
+        assert outcomes(running, deliveries=2) == ["http_200", "http_200"]
         assert running.connections == 2
 
 
@@ -250,7 +232,7 @@ def test_no_keys_are_logged_whatever_the_environment_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
-    with receiver(over_tls(showing_what_belongs())) as running:
+    with receiver(over_tls(showing_whole_chain())) as running:
         transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"])
         deliver = HttpDelivery(transport, timeout_seconds=NO_HURRY, allow_private=True)
         deliver(an_event(target_url=f"https://{HOST}:{running.port}/"), a_tenant())

@@ -1,4 +1,4 @@
-"""What a receiver says counts even where it does not read the request to its end."""
+"""A receiver's answer counts even if it does not read the request to its end."""
 
 import socket
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ LARGE = {"filler": "x" * 4_000_000}
 
 
 class WithSmallBuffers(socket.socket):
-    """As a network has them: on loopback the kernel takes all of a request in."""
+    """A socket with buffers as small as a network's: on loopback, the kernel takes in a whole request."""
 
     def connect(self, address: object) -> None:
         self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
@@ -49,7 +49,7 @@ def transport() -> Iterator[Transport]:
 
 @pytest.mark.parametrize("behaviour", [says_and_reads_no_further, says_and_hangs_up])
 @pytest.mark.parametrize("status", ["200 OK", "410 Gone", "413 Content Too Large"])
-def test_a_status_that_is_said_before_the_request_was_read_stands(
+def test_a_status_stands_even_if_it_is_said_before_the_request_is_read(
     transport: Transport, behaviour, status: str
 ) -> None:
     answer = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()

@@ -1,7 +1,7 @@
-"""A TLS 1.3 server that sends session tickets of its own making, as many as it likes.
+"""A TLS 1.3 server that makes session tickets itself and sends as many as it likes.
 
-Records that hold nothing for the application are read by a TLS library by itself. OpenSSL sends none but its
-own, so they are sealed here, with the keys that it logs (RFC 8446, sections 5.2 and 7.3).
+A TLS library reads records without data for the application by itself. OpenSSL sends only tickets of its own,
+so this module encrypts records with the keys that OpenSSL logs (RFC 8446, sections 5.2 and 7.3).
 """
 
 import hmac
@@ -19,15 +19,15 @@ _LABEL = "SERVER_TRAFFIC_SECRET_0"
 
 
 class TicketServer:
-    """One connection, once the handshake is over and a request has come in."""
+    """One connection on which the handshake is done and a request has come in."""
 
     def __init__(self, connection: socket.socket, context: ssl.SSLContext, key_log: Path) -> None:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.num_tickets = 0
         context.keylog_filename = str(key_log)
         self._connection = connection
-        self._came, self._goes = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._came, self._goes, server_side=True)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._pump(self._tls.do_handshake)
         self._pump(lambda: self._tls.read(65536))
         hash_name, key_length = _KEYS[(self._tls.cipher() or ("",))[0]]
@@ -57,18 +57,18 @@ class TicketServer:
             try:
                 step()
             except ssl.SSLWantReadError:
-                self._connection.sendall(self._goes.read())
-                self._came.write(self._connection.recv(65536))
+                self._connection.sendall(self._outgoing.read())
+                self._incoming.write(self._connection.recv(65536))
             else:
-                self._connection.sendall(self._goes.read())
+                self._connection.sendall(self._outgoing.read())
                 return
 
 
-# NewSessionTicket: lifetime, age_add, a nonce of two bytes, a ticket of one, no extensions.
+# NewSessionTicket: lifetime, age_add, a nonce of two bytes, a ticket of one byte, no extensions.
 _TICKET = b"\x04\x00\x00\x10" + struct.pack(">II", 100, 0) + b"\x02ab" + b"\x00\x01x" + b"\x00\x00"
 
 
 def _expand(secret: bytes, label: bytes, length: int, hash_name: str) -> bytes:
-    """HKDF-Expand-Label for as much as one round of HMAC gives."""
+    """HKDF-Expand-Label, up to the length that one round of HMAC gives."""
     info = struct.pack(">HB", length, len(label) + 6) + b"tls13 " + label + b"\x00"
     return hmac.digest(secret, info + b"\x01", hash_name)[:length]

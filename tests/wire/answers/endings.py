@@ -1,4 +1,4 @@
-"""Answers that end too early or go on for too long, and connections that are kept or are not."""
+"""Answers that end too early or last too long, and connections that are kept or closed."""
 
 from tests.wire.answers.raw import End, RawAnswer, byte_by_byte, fails, keeps, malformed, one_table, stands
 
@@ -7,8 +7,8 @@ _EMPTY = _OK + b"Content-Length: 0\r\n\r\n"
 _HELLO = _OK + b"Content-Length: 5\r\n\r\nhello"
 _CHUNKS = _OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
 
-# Before a status line is whole, nothing was said.
-_NOTHING_SAID = {
+# No status has been sent until its line is whole.
+_NO_STATUS_YET = {
     "before the first byte": b"",
     "after a byte": b"H",
     "in the version": b"HTTP/1",
@@ -22,14 +22,14 @@ _NOTHING_SAID = {
     "in a line that is no status line": b"It works",
 }
 
-# Nor will it be: no status line begins so.
-_NO_ANSWER = {
+# No status line begins like this.
+_NO_STATUS_EVER = {
     "after a space": b" ",
     "after a CR": b"\r",
     "in a TLS alert": b"\x15\x03\x01\x00\x02\x02\x28",
 }
 
-# From then on, the status stands.
+# Once the status line is whole, the status stands.
 _WITHIN_THE_HEAD = {
     "after the status line": (200, _OK),
     "after a status line without a reason": (204, b"HTTP/1.1 204\r\n"),
@@ -49,12 +49,12 @@ _WITHIN_THE_HEAD = {
     "after 30 KiB of head": (200, _OK + b"X-Many: 1\r\n" * 2800),
 }
 
-_LATER = {
+_AFTER_THE_HEAD = {
     "before the body": (200, _OK + b"Content-Length: 10\r\n\r\n"),
     "in the body": (200, _OK + b"Content-Length: 10\r\n\r\nhello"),
     "in the body of 410": (410, b"HTTP/1.1 410 Gone\r\nContent-Length: 10\r\n\r\ngone"),
     "before the last byte of the body": (500, b"HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\noops"),
-    "after a part of 30 KiB of the body": (200, _OK + b"Content-Length: 65536\r\n\r\n" + b"x" * 30 * 1024),
+    "after 30 KiB of the body": (200, _OK + b"Content-Length: 65536\r\n\r\n" + b"x" * 30 * 1024),
     "after the whole answer": (200, _HELLO),
     "after the last chunk": (200, _CHUNKS),
     "after 204": (204, b"HTTP/1.1 204 No Content\r\n\r\n"),
@@ -63,22 +63,22 @@ _LATER = {
 EARLY_ENDS = one_table(
     {
         f"closed {place}": fails(said, outcome="connection_closed", end=End.CLOSE)
-        for place, said in _NOTHING_SAID.items()
+        for place, said in _NO_STATUS_YET.items()
     },
     {
         f"reset {place}": fails(said, outcome="connection_reset", end=End.RESET)
-        for place, said in _NOTHING_SAID.items()
+        for place, said in _NO_STATUS_YET.items()
     },
     {
         f"{how} {place}": fails(said, outcome="answer_malformed", end=end)
         for how, end in (("closed", End.CLOSE), ("reset", End.RESET))
-        for place, said in _NO_ANSWER.items()
+        for place, said in _NO_STATUS_EVER.items()
     },
     {
         f"{how} {place}": stands(said, status=status, end=end)
         for how, end in (("closed", End.CLOSE), ("reset", End.RESET))
         for place, (status, said) in (
-            {f"within the head, {where}": said for where, said in _WITHIN_THE_HEAD.items()} | _LATER
+            {f"within the head, {where}": said for where, said in _WITHIN_THE_HEAD.items()} | _AFTER_THE_HEAD
         ).items()
     },
     {
@@ -108,15 +108,15 @@ _CONNECTION_HEADERS = {
     "keep-alive and close": (False, b"Connection: keep-alive, close\r\n"),
     "close and keep-alive": (False, b"Connection: close, keep-alive\r\n"),
     "close in a second header": (False, b"Connection: keep-alive\r\nConnection: close\r\n"),
-    "close among empty ones": (False, b"Connection: , close ,\r\n"),
+    "close between empty elements": (False, b"Connection: , close ,\r\n"),
     "close in a folded line": (False, b"Connection: keep-alive,\r\n close\r\n"),
     "keep-alive": (True, b"Connection: keep-alive\r\n"),
-    "a time to keep it": (True, b"Connection: keep-alive\r\nKeep-Alive: timeout=5, max=100\r\n"),
+    "keep-alive with a timeout": (True, b"Connection: keep-alive\r\nKeep-Alive: timeout=5, max=100\r\n"),
     "nothing": (True, b"Connection:\r\n"),
     "a word that only begins with close": (True, b"Connection: closed\r\n"),
     "another protocol": (True, b"Connection: Upgrade\r\nUpgrade: h2c, websocket\r\n"),
     "close for proxies only": (True, b"Proxy-Connection: close\r\n"),
-    "close as a value of something else": (True, b"X-Connection: close\r\n"),
+    "close in another header": (True, b"X-Connection: close\r\n"),
 }
 
 _SURPLUS = {
@@ -128,14 +128,14 @@ _SURPLUS = {
     "a whole answer of 500": b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n",
     "half an answer": b"HTTP/1.1 50",
     "an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n",
-    "408, as servers say before they close": (
+    "408, as servers send before they close": (
         b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     ),
     "a TLS alert": b"\x15\x03\x01\x00\x02\x01\x00",
     "100 KiB": b"x" * 100 * 1024,
 }
 
-_ENDED_OTHERWISE = {
+_OTHER_ENDS = {
     "a length": _HELLO,
     "chunks": _CHUNKS,
     "204": b"HTTP/1.1 204\r\n\r\n",
@@ -166,30 +166,11 @@ KEPT_AND_CLOSED = one_table(
     {f"surplus: {what}": stands(_EMPTY + surplus) for what, surplus in _SURPLUS.items()},
     {
         f"surplus after {what}": stands(said + _EMPTY, status=int(said[9:12]))
-        for what, said in _ENDED_OTHERWISE.items()
+        for what, said in _OTHER_ENDS.items()
     },
     {
         "surplus in a segment of its own": stands(_HELLO, b"surplus"),
         "an answer in a segment for every byte": keeps(*byte_by_byte(_HELLO)),
-        "an answer in a segment for every line": keeps(*_HELLO.splitlines(keepends=True)),
-        "an answer in a segment for every two bytes": keeps(
-            *(_HELLO[place : place + 2] for place in range(0, len(_HELLO), 2))
-        ),
         "chunks in a segment for every byte": keeps(*byte_by_byte(_CHUNKS)),
-        "chunks in a segment for every line": keeps(*_CHUNKS.splitlines(keepends=True)),
-        "a head and a body, each in a segment": keeps(_OK + b"Content-Length: 5\r\n\r\n", b"hello"),
-        "a status line and the rest, each in a segment": keeps(_OK, b"Content-Length: 0\r\n\r\n"),
-        "a split between CR and LF of the status line": keeps(
-            b"HTTP/1.1 200 OK\r", b"\nContent-Length: 0\r\n\r\n"
-        ),
-        "a split within the blank line": keeps(_OK + b"Content-Length: 5\r\n\r", b"\nhello"),
-        "a split within the body": keeps(_OK + b"Content-Length: 5\r\n\r\nhe", b"llo"),
-        "a length below the body's, in segments": stands(_OK + b"Content-Length: 3\r\n\r\nhel", b"lo"),
-        "204 in a segment for every byte": keeps(
-            *byte_by_byte(b"HTTP/1.1 204 No Content\r\n\r\n"), status=204
-        ),
-        "half a status line in segments, then the end": fails(
-            *byte_by_byte(b"HTTP/1.1 200"), outcome="connection_closed", end=End.CLOSE
-        ),
     },
 )

@@ -1,6 +1,6 @@
-"""Where a body ends: told by its length, by its chunks, by its status, or by the end of the connection.
+"""Where a body ends: its length, its chunks, its status or the end of the connection says so.
 
-None of it changes the status. The connection is kept where the end was told in one way and was reached
+None of this changes the status. The connection is kept if the end was given in one way only and was reached
 (RFC 9112, section 6.3).
 """
 
@@ -23,18 +23,18 @@ def _chunked(chunks: bytes) -> bytes:
 
 _LENGTHS = {
     "a length and its body": keeps(_OK + b"Content-Length: 5\r\n\r\nhello"),
-    "a length with noughts before it": keeps(_OK + b"Content-Length: 0005\r\n\r\nhello"),
+    "a length with leading zeros": keeps(_OK + b"Content-Length: 0005\r\n\r\nhello"),
     "a length in lower case": keeps(_OK + b"content-length:5\r\n\r\nhello"),
     "a length in the next line": keeps(_OK + b"Content-Length:\r\n 5\r\n\r\nhello"),
-    "a length told twice": keeps(_OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello"),
-    "a length told twice in a list": keeps(_OK + b"Content-Length: 5, 5\r\n\r\nhello"),
+    "a length given twice": keeps(_OK + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello"),
+    "a length given twice in a list": keeps(_OK + b"Content-Length: 5, 5\r\n\r\nhello"),
     "a body that looks like an answer": keeps(
         _OK + b"Content-Length: 38\r\n\r\nHTTP/1.1 500 Oops\r\nContent-Length: 0\r\n"
     ),
-    "a compressed body that is none": keeps(
+    "an uncompressed body that is announced as gzip": keeps(
         _OK + b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"
     ),
-    "a header that is almost the one for chunks": keeps(
+    "a header with almost the name Transfer-Encoding": keeps(
         _OK + b"Transfer_Encoding: chunked\r\nContent-Length: 5\r\n\r\nhello"
     ),
     "a body of 64 KiB less a byte": keeps(_sized(_BODY_BYTES - 1)),
@@ -42,7 +42,7 @@ _LENGTHS = {
     "a body of 64 KiB and a byte": stands(_sized(_BODY_BYTES + 1)),
     "a body of 200 KiB": stands(_sized(200 * 1024)),
     "a length below the body's": stands(_OK + b"Content-Length: 3\r\n\r\nhello"),
-    "no length, but a body": stands(_OK + b"Content-Length: 0\r\n\r\nhello"),
+    "a length of zero and a body": stands(_OK + b"Content-Length: 0\r\n\r\nhello"),
     "a length above the body's, then the end": stands(_OK + b"Content-Length: 9\r\n\r\nhello", end=End.CLOSE),
     "a length above the body's, then nothing": stands(
         b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\noops", status=500, by_deadline=True
@@ -80,11 +80,11 @@ _BAD_CODINGS = {
     "gzip, then chunks": b"Transfer-Encoding: gzip, chunked\r\n",
     "chunks, then gzip": b"Transfer-Encoding: chunked, gzip\r\n",
     "chunks in chunks": b"Transfer-Encoding: chunked, chunked\r\n",
-    "chunks told twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+    "chunks given twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
     "gzip alone": b"Transfer-Encoding: gzip\r\n",
-    "no coding, by its old name": b"Transfer-Encoding: identity\r\n",
-    "no coding, then chunks": b"Transfer-Encoding: identity, chunked\r\n",
-    "a coding that nobody knows": b"Transfer-Encoding: x-unheard-of\r\n",
+    "identity alone": b"Transfer-Encoding: identity\r\n",
+    "identity, then chunks": b"Transfer-Encoding: identity, chunked\r\n",
+    "an unknown coding": b"Transfer-Encoding: x-unheard-of\r\n",
     "a coding without a name": b"Transfer-Encoding:\r\n",
     "chunks with a parameter": b"Transfer-Encoding: chunked;q=1\r\n",
     "chunks and a comma": b"Transfer-Encoding: chunked,\r\n",
@@ -96,11 +96,11 @@ _BAD_CODINGS = {
 _CHUNKS = {
     "a chunk": _HELLO_IN_CHUNKS,
     "three chunks": b"2\r\nhe\r\n2\r\nll\r\n1\r\no\r\n0\r\n\r\n",
-    "no chunk but the last": b"0\r\n\r\n",
-    "a chunk's size in upper case": b"A\r\nhelloworld\r\n0\r\n\r\n",
-    "a chunk's size in lower case": b"a\r\nhelloworld\r\n0\r\n\r\n",
-    "a chunk's size with noughts before it": b"0005\r\nhello\r\n000\r\n\r\n",
-    "a chunk's size with spaces after it": b"5   \r\nhello\r\n0\r\n\r\n",
+    "the last chunk alone": b"0\r\n\r\n",
+    "a chunk size in upper case": b"A\r\nhelloworld\r\n0\r\n\r\n",
+    "a chunk size in lower case": b"a\r\nhelloworld\r\n0\r\n\r\n",
+    "a chunk size with leading zeros": b"0005\r\nhello\r\n000\r\n\r\n",
+    "a chunk size with spaces after it": b"5   \r\nhello\r\n0\r\n\r\n",
     "a chunk with an extension": b"5;name=value\r\nhello\r\n0\r\n\r\n",
     "a chunk with an extension in quotes": b'5;name="a;b"\r\nhello\r\n0\r\n\r\n',
     "a chunk with an extension without a value": b"5;name\r\nhello\r\n0\r\n\r\n",
@@ -113,21 +113,21 @@ _CHUNKS = {
     "a thousand chunks": b"1\r\nx\r\n" * 1000 + b"0\r\n\r\n",
 }
 
-# The connection is closed after them, so that nobody has to wait for the rest.
+# The receiver closes the connection after these, so that no test waits for the rest.
 _BAD_CHUNKS = {
-    "a chunk's size of junk": b"zz\r\nhello\r\n0\r\n\r\n",
-    "a chunk's size of nothing": b"\r\nhello\r\n0\r\n\r\n",
-    "a chunk's size below nought": b"-5\r\nhello\r\n0\r\n\r\n",
-    "a chunk's size of -16^30": b"-1" + b"0" * 30 + b"\r\nhello",
-    "a chunk's size with a plus sign": b"+5\r\nhello\r\n0\r\n\r\n",
-    "a chunk's size with 0x": b"0x5\r\nhello\r\n0\r\n\r\n",
-    "a chunk's size with an underscore": b"0_5\r\nhello\r\n0\r\n\r\n",
-    "a chunk's size with a space before it": b" 5\r\nhello\r\n0\r\n\r\n",
-    "a chunk's size with junk after it": b"5h\r\nhello\r\n0\r\n\r\n",
-    "a chunk's size of 2^64": b"10000000000000000\r\nhello",
-    "a chunk's size of 40 digits": b"f" * 40 + b"\r\nhello",
-    "a chunk's size that ends with a bare LF": b"5\nhello\r\n0\r\n\r\n",
-    "chunks in bare LFs": b"5\nhello\n0\n\n",
+    "a chunk size that is no number": b"zz\r\nhello\r\n0\r\n\r\n",
+    "an empty chunk size": b"\r\nhello\r\n0\r\n\r\n",
+    "a negative chunk size": b"-5\r\nhello\r\n0\r\n\r\n",
+    "a chunk size of -16^30": b"-1" + b"0" * 30 + b"\r\nhello",
+    "a chunk size with a plus sign": b"+5\r\nhello\r\n0\r\n\r\n",
+    "a chunk size with 0x": b"0x5\r\nhello\r\n0\r\n\r\n",
+    "a chunk size with an underscore": b"0_5\r\nhello\r\n0\r\n\r\n",
+    "a chunk size with a space before it": b" 5\r\nhello\r\n0\r\n\r\n",
+    "a chunk size with junk after it": b"5h\r\nhello\r\n0\r\n\r\n",
+    "a chunk size of 2^64": b"10000000000000000\r\nhello",
+    "a chunk size of 40 digits": b"f" * 40 + b"\r\nhello",
+    "a chunk size that ends with a bare LF": b"5\nhello\r\n0\r\n\r\n",
+    "chunks with bare LFs": b"5\nhello\n0\n\n",
     "a chunk without the line end after it": b"5\r\nhello0\r\n\r\n",
     "a chunk with a bare LF after it": b"5\r\nhello\n0\r\n\r\n",
     "a chunk with a bare CR after it": b"5\r\nhello\r0\r\n\r\n",
@@ -157,16 +157,14 @@ _BAD_CHUNKS = {
     "chunks cut off after a trailer": b"5\r\nhello\r\n0\r\nX-Sum: 1\r\n",
 }
 
-_CHUNKED_OTHERWISE = {
+_OTHER_CHUNKED_ANSWERS = {
     "chunks in mixed case": keeps(_OK + b"Transfer-Encoding: Chunked\r\n\r\n" + _HELLO_IN_CHUNKS),
     "chunks in a header in upper case": keeps(_OK + b"TRANSFER-ENCODING:CHUNKED\r\n\r\n" + _HELLO_IN_CHUNKS),
     "chunks after a length": stands(_OK + b"Content-Length: 5\r\n" + _CHUNKED + _HELLO_IN_CHUNKS),
     "chunks before a length": stands(
         _OK + b"Transfer-Encoding: chunked\r\nContent-Length: 15\r\n\r\n" + _HELLO_IN_CHUNKS
     ),
-    "chunks and a length that is none": stands(
-        _OK + b"Content-Length: some\r\n" + _CHUNKED + _HELLO_IN_CHUNKS
-    ),
+    "chunks and an invalid length": stands(_OK + b"Content-Length: some\r\n" + _CHUNKED + _HELLO_IN_CHUNKS),
     "chunks in HTTP/1.0": stands(_OLD + _CHUNKED + _HELLO_IN_CHUNKS),
     "chunks that are reset": stands(_chunked(b"5\r\nhel"), end=End.RESET),
     "chunks without a last one": stands(_chunked(b"5\r\nhello\r\n"), by_deadline=True),
@@ -185,7 +183,7 @@ _WITHOUT_BODY = {
     "204 with a body": stands(b"HTTP/1.1 204 No Content\r\n\r\nhello", status=204),
     "204 that announces chunks and has none": stands(b"HTTP/1.1 204 No Content\r\n" + _CHUNKED, status=204),
     "204 with chunks": stands(b"HTTP/1.1 204 No Content\r\n" + _CHUNKED + _HELLO_IN_CHUNKS, status=204),
-    "204 with a length that is none": stands(
+    "204 with an invalid length": stands(
         b"HTTP/1.1 204 No Content\r\nContent-Length: -1\r\n\r\n", status=204
     ),
     "304": keeps(b'HTTP/1.1 304 Not Modified\r\nETag: "1"\r\n\r\n', status=304),
@@ -204,7 +202,7 @@ _UNTIL_THE_END = {
     "a body until a reset": stands(_OK + b"Content-Type: text/plain\r\n\r\nhello", end=End.RESET),
     "a body until an end that never comes": stands(_OK + b"\r\nhello, ", by_deadline=True),
     "a body of 200 KiB until an end that never comes": stands(_OK + b"\r\n" + b"x" * 200 * 1024),
-    "a body of parts that tell where they end": stands(
+    "a body of parts that mark their own end": stands(
         b"HTTP/1.1 206 Partial Content\r\nContent-Type: multipart/byteranges; boundary=b\r\n\r\n--b--\r\n",
         status=206,
         end=End.CLOSE,
@@ -215,7 +213,7 @@ _UNTIL_THE_END = {
         _OLD + b"Content-Length: 9\r\n\r\nhello", end=End.CLOSE
     ),
     "HTTP/1.0 and a length": stands(_OLD + b"Content-Length: 5\r\n\r\nhello"),
-    "HTTP/1.0 and a length that keeps the connection": stands(
+    "HTTP/1.0 with keep-alive and a length": stands(
         _OLD + b"Connection: keep-alive\r\nContent-Length: 5\r\n\r\nhello"
     ),
 }
@@ -229,7 +227,7 @@ FRAMINGS = one_table(
     },
     {name: keeps(_chunked(chunks)) for name, chunks in _CHUNKS.items()},
     {name: stands(_chunked(chunks), end=End.CLOSE) for name, chunks in _BAD_CHUNKS.items()},
-    _CHUNKED_OTHERWISE,
+    _OTHER_CHUNKED_ANSWERS,
     _WITHOUT_BODY,
     _UNTIL_THE_END,
 )

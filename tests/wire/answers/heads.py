@@ -1,6 +1,6 @@
-"""Heads: however many headers, 64 KiB in all, and no header takes back the status that was said before it.
+"""Heads: any number of headers within 64 KiB; no header takes back the status that was sent before it.
 
-Where a header is broken, nothing after it is trusted, and the connection is not kept.
+Nothing after a broken header is trusted, and the connection is not kept.
 """
 
 from tests.wire.answers.raw import (
@@ -28,11 +28,11 @@ _SOUND_HEADERS = {
     "a header with colons in its value": b"X-Time: 12:00:00\r\n",
     "a header with quotes in its value": b'X-Quoted: "one, \\"two\\""\r\n',
     "a header whose value is a status line": b"X-Status: HTTP/1.1 500 Oops\r\n",
-    "a header name of every sign that may be in one": b"!#$%&'*+-.^_`|~09aZ: 1\r\n",
+    "a header name with every allowed character": b"!#$%&'*+-.^_`|~09aZ: 1\r\n",
     "a header name of 4 KiB": b"X" * 4096 + b": 1\r\n",
     "a value in UTF-8": "X-Name: Zoë ✓\r\n".encode(),
     "a value in ISO-8859-1": "X-Name: Zoë\r\n".encode("latin-1"),
-    "a value of bytes that are no text": b"X-Bytes: \x80\xfe\xff\r\n",
+    "a value that is not text": b"X-Bytes: \x80\xfe\xff\r\n",
     "a control character in a value": b"Set-Cookie: a=\x01\r\n",
     "a DEL in a value": b"X-Del: a\x7fb\r\n",
     "the same header twice": b"X-Twice: 1\r\nX-Twice: 2\r\n",
@@ -52,10 +52,10 @@ _SOUND_HEADERS = {
     "a header of 60 KiB": b"X-Large: " + b"x" * 60 * 1024 + b"\r\n",
     "a header name of 60 KiB": b"X" * 60 * 1024 + b": 1\r\n",
     "a redirection": b"Location: http://127.0.0.1:1/elsewhere\r\n",
-    "a wish for credentials": b'WWW-Authenticate: Basic realm="hooks"\r\n',
-    "a wish for another protocol": b"Connection: upgrade\r\nUpgrade: h2c\r\n",
+    "a challenge": b'WWW-Authenticate: Basic realm="hooks"\r\n',
+    "an offer of another protocol": b"Connection: upgrade\r\nUpgrade: h2c\r\n",
     "a refresh": b"Refresh: 0; url=http://127.0.0.1:1/\r\n",
-    "another way to be reached": b'Alt-Svc: h3=":1"\r\n',
+    "an alternative service": b'Alt-Svc: h3=":1"\r\n',
     "an expectation": b"Expect: 100-continue\r\n",
 }
 
@@ -63,7 +63,7 @@ _BROKEN_HEADERS = {
     "a header without a colon": b"broken\r\n",
     "a header that is another status line": b"HTTP/1.1 500 Oops\r\n",
     "a header without a name": b": nameless\r\n",
-    "a line of nothing but a colon": b":\r\n",
+    "a line with only a colon": b":\r\n",
     "a space before a colon": b"Server : example\r\n",
     "a tab before a colon": b"Server\t: example\r\n",
     "a space within a name": b"Ser ver: example\r\n",
@@ -79,19 +79,19 @@ _BROKEN_HEADERS = {
     "a vertical tab in a value": b"Server: ex\x0bample\r\n",
     "a form feed in a value": b"Server: ex\x0cample\r\n",
     "a folded line at the beginning": b" folded\r\n",
-    "a folded line of nothing at the beginning": b" \r\n",
-    "markup in place of headers": b"<html>\r\n<p>It works!</p>\r\n",
-    "a body in place of headers": b'{"received": true}\r\n',
+    "an empty folded line at the beginning": b" \r\n",
+    "HTML instead of headers": b"<html>\r\n<p>It works!</p>\r\n",
+    "a body instead of headers": b'{"received": true}\r\n',
 }
 
 _STATUSES = {
     "broken: a broken header after 410": stands(b"HTTP/1.1 410 Gone\r\nbroken\r\n" + _EMPTY, status=410),
     "broken: a broken header after 500": stands(b"HTTP/1.1 500 Oops\r\n: nameless\r\n" + _EMPTY, status=500),
     "broken: a NUL in a header after 204": stands(b"HTTP/1.1 204 No Content\r\nX: \0\r\n\r\n", status=204),
-    "301 with a place to go to": keeps(
+    "301 with a location": keeps(
         b"HTTP/1.1 301 Moved Permanently\r\nLocation: /elsewhere\r\n" + _EMPTY, status=301
     ),
-    "307 with a place that is no URL": keeps(
+    "307 with an invalid location": keeps(
         b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://[::1\r\n" + _EMPTY, status=307
     ),
     "401 with a challenge": keeps(
@@ -100,13 +100,11 @@ _STATUSES = {
     "407 with a challenge": keeps(
         b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n" + _EMPTY, status=407
     ),
-    "417 to an expectation that nobody had": keeps(
-        b"HTTP/1.1 417 Expectation Failed\r\n" + _EMPTY, status=417
-    ),
+    "417 without an expectation": keeps(b"HTTP/1.1 417 Expectation Failed\r\n" + _EMPTY, status=417),
     "426 with another protocol": keeps(
         b"HTTP/1.1 426 Upgrade Required\r\nConnection: upgrade\r\nUpgrade: TLS/1.3\r\n" + _EMPTY, status=426
     ),
-    "429 with a time to wait": keeps(
+    "429 with Retry-After": keeps(
         b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 90\r\n" + _EMPTY, status=429
     ),
 }
@@ -130,7 +128,7 @@ _SIZES = {
     "a head of 64 KiB in bare LFs": keeps(
         padded_head(b"HTTP/1.1 200 OK\nContent-Length: 0\n", MAX_HEAD_BYTES, b"\n\n")
     ),
-    "a head of 64 KiB and a byte in headers of one": too_large(
+    "a head of 64 KiB and a byte with 10,000 headers": too_large(
         padded_head(_SOUND + b"a: 1\r\n" * 10_000, MAX_HEAD_BYTES + 1)
     ),
     "a header that does not end within 64 KiB": too_large(_OK + b"X-Large: " + b"x" * MAX_HEAD_BYTES),

@@ -1,4 +1,4 @@
-"""Interim answers and what follows them: they are read past, except for 101, after which nothing is HTTP."""
+"""Interim answers and what follows them. They are skipped, except 101: nothing after it is HTTP."""
 
 from tests.wire.answers.raw import (
     MAX_HEAD_BYTES,
@@ -22,11 +22,11 @@ _GONE = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
 _SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\n"
 _WEBSOCKET = b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 
-_READ_PAST = {
+_SKIPPED = {
     "100": _CONTINUE,
     "102": _PROCESSING,
     "103 with its links": _HINTS,
-    "199, of which nobody has heard": b"HTTP/1.1 199 Wait For It\r\n\r\n",
+    "the unknown status 199": b"HTTP/1.1 199 Wait For It\r\n\r\n",
     "100 without a reason": b"HTTP/1.1 100\r\n\r\n",
     "100 in bare LFs": b"HTTP/1.1 100 Continue\n\n",
     "100 in HTTP/1.0": b"HTTP/1.0 100 Continue\r\n\r\n",
@@ -78,7 +78,6 @@ _FOLLOWED = {
     ),
     "100, then a head that is no answer": malformed(_CONTINUE + b"Server: example\r\n\r\n"),
     "100, then a line that is no status line": malformed(_CONTINUE + b"SSH-2.0-OpenSSH_9.9\r\n"),
-    "100, then the same in a segment of its own": malformed(_CONTINUE, b"SSH-2.0-OpenSSH_9.9\r\n"),
     "100, then a blank line too many": malformed(_CONTINUE + b"\r\n" + _OK),
     "100, then status 099": malformed(_CONTINUE + b"HTTP/1.1 099 Almost\r\n\r\n"),
     "100 with a body": malformed(b"HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\nhello" + _OK),
@@ -107,7 +106,7 @@ _INTERIM_SIZES = {
         padded_head(b"HTTP/1.1 103 Early Hints\r\n", 40 * 1024)
         + padded_head(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", 40 * 1024)
     ),
-    "100 more often than fits 64 KiB": too_large(_CONTINUE * 2700 + _OK),
+    "100 repeated beyond 64 KiB": too_large(_CONTINUE * 2700 + _OK),
     "103 that does not end within 64 KiB": too_large(
         b"HTTP/1.1 103 Early Hints\r\n" + b"Link: </style.css>\r\n" * 3500
     ),
@@ -117,7 +116,7 @@ _SWITCHED = {
     "101 to WebSocket": stands(_SWITCHING + _WEBSOCKET, status=101),
     "101 to WebSocket with a frame": stands(_SWITCHING + _WEBSOCKET + b"\x81\x05hello", status=101),
     "101 to HTTP/2": stands(_SWITCHING + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", status=101),
-    "101 to nothing": stands(_SWITCHING + b"\r\n", status=101),
+    "101 without Upgrade": stands(_SWITCHING + b"\r\n", status=101),
     "101 without a reason": stands(b"HTTP/1.1 101\r\n\r\n", status=101),
     "101 in HTTP/1.0": stands(b"HTTP/1.0 101 Switching Protocols\r\n" + _WEBSOCKET, status=101),
     "101 with a length": stands(_SWITCHING + b"Content-Length: 0\r\n\r\n", status=101),
@@ -129,26 +128,11 @@ _SWITCHED = {
     "101, then the end": stands(_SWITCHING + _WEBSOCKET, status=101, end=End.CLOSE),
 }
 
-_SPLIT = {
-    "in its version": (b"HTTP/", b"1.1 100 Continue\r\n\r\n", _OK),
-    "in its status": (b"HTTP/1.1 1", b"00 Continue\r\n\r\n", _OK),
-    "after its status": (b"HTTP/1.1 100", b" Continue\r\n\r\n", _OK),
-    "before its LF": (b"HTTP/1.1 100 Continue\r", b"\n\r\n", _OK),
-    "before its blank line": (b"HTTP/1.1 100 Continue\r\n", b"\r\n", _OK),
-    "within its blank line": (b"HTTP/1.1 100 Continue\r\n\r", b"\n", _OK),
-    "before the final answer": (_CONTINUE, _OK),
-    "with the first byte of the final answer": (_CONTINUE + b"H", _OK[1:]),
-    "with the final status line": (_CONTINUE + b"HTTP/1.1 200 OK\r\n", b"Content-Length: 0\r\n\r\n"),
-    "with half of the final status": (_CONTINUE + b"HTTP/1.1 2", b"00 OK\r\nContent-Length: 0\r\n\r\n"),
-    "within the final blank line": (_CONTINUE + _OK[:-1], b"\n"),
-    "after every byte": byte_by_byte(_CONTINUE + _OK),
-}
-
 INTERIM = one_table(
-    {f"{name}, then 200": keeps(interim + _OK) for name, interim in _READ_PAST.items()},
+    {f"{name}, then 200": keeps(interim + _OK) for name, interim in _SKIPPED.items()},
     _FOLLOWED,
     {f"broken: {name}, then 200": malformed(interim + _OK) for name, interim in _BROKEN.items()},
     _INTERIM_SIZES,
     _SWITCHED,
-    {f"100 split {place}": keeps(*segments) for place, segments in _SPLIT.items()},
+    {"100 and 200 in a segment for every byte": keeps(*byte_by_byte(_CONTINUE + _OK))},
 )

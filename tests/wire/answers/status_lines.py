@@ -1,15 +1,15 @@
-"""First lines: those that say a status, and those that say nothing.
+"""First lines that give a status, and first lines that give none.
 
-A status line is `HTTP/1.x NNN[ reason]` and a line end, of a status from 100 to 999 (RFC 9112, section 4).
-The reason may be anything, as nobody is to read it, except for a bare CR: it makes a line invalid (section
-2.2). A minor version above 1 is read as HTTP/1.1 (RFC 9110, section 2.5).
+A status line is `HTTP/1.x NNN[ reason]` and a line end, with a status from 100 to 999 (RFC 9112, section 4).
+Clients ignore the reason, so it may be anything. Only a bare CR in it makes the line invalid (section 2.2). A
+minor version above 1 is read as HTTP/1.1 (RFC 9110, section 2.5).
 """
 
 from tests.wire.answers.raw import keeps, malformed, one_table, stands
 
 _EMPTY = b"Content-Length: 0\r\n\r\n"
 
-_SAID = {
+_STATUSES = {
     "200 with its reason": (200, b"HTTP/1.1 200 OK\r\n"),
     "no reason, but the space before it": (200, b"HTTP/1.1 200 \r\n"),
     "no reason and no space": (200, b"HTTP/1.1 200\r\n"),
@@ -24,25 +24,25 @@ _SAID = {
     "a reason that is another status": (200, b"HTTP/1.1 200 500 Internal Server Error\r\n"),
     "a reason that is another status line": (500, b"HTTP/1.1 500 HTTP/1.1 200 OK\r\n"),
     "a reason that looks like a length": (500, b"HTTP/1.1 500 Content-Length: 7\r\n"),
-    "a reason of markup": (500, b"HTTP/1.1 500 <b>Oops</b>\r\n"),
+    "HTML in the reason": (500, b"HTTP/1.1 500 <b>Oops</b>\r\n"),
     "a reason of 8 KiB": (500, b"HTTP/1.1 500 " + b"so " * 2730 + b"\r\n"),
     "a control character in the reason": (200, b"HTTP/1.1 200 O\x01K\r\n"),
     "an escape sequence in the reason": (200, b"HTTP/1.1 200 \x1b[31mOK\x1b[0m\r\n"),
     "HTTP/1.2": (200, b"HTTP/1.2 200 OK\r\n"),
     "HTTP/1.9": (200, b"HTTP/1.9 200 OK\r\n"),
-    "a success that nobody has heard of": (299, b"HTTP/1.1 299 Fine\r\n"),
+    "an unknown 2xx status": (299, b"HTTP/1.1 299 Fine\r\n"),
     "multiple choices": (300, b"HTTP/1.1 300 Multiple Choices\r\n"),
-    "a redirection that nobody has heard of": (399, b"HTTP/1.1 399 Elsewhere\r\n"),
+    "an unknown 3xx status": (399, b"HTTP/1.1 399 Elsewhere\r\n"),
     "gone": (410, b"HTTP/1.1 410 Gone\r\n"),
     "a teapot": (418, b"HTTP/1.1 418 I'm a teapot\r\n"),
-    "nginx's word for a client that left": (499, b"HTTP/1.1 499 Client Closed Request\r\n"),
-    "an error that nobody has heard of": (599, b"HTTP/1.1 599 Odd\r\n"),
-    "a status of no class": (600, b"HTTP/1.1 600 Unheard Of\r\n"),
+    "nginx's status for a client that left": (499, b"HTTP/1.1 499 Client Closed Request\r\n"),
+    "an unknown 5xx status": (599, b"HTTP/1.1 599 Odd\r\n"),
+    "a status of no known class": (600, b"HTTP/1.1 600 Unheard Of\r\n"),
     "the highest status": (999, b"HTTP/1.1 999 Request Denied\r\n"),
 }
 
-# The status stands, but what follows such a line is not read.
-_SAID_BADLY = {
+# The status stands, but nothing after such a line is read.
+_STATUSES_BEFORE_BROKEN_REASONS = {
     "a NUL in the reason": b"HTTP/1.1 200 O\0K\r\n",
     "a vertical tab in the reason": b"HTTP/1.1 200 O\x0bK\r\n",
 }
@@ -54,11 +54,11 @@ _BAD_STATUSES = {
     "a status of one digit": b"HTTP/1.1 2 OK\r\n",
     "a status of two digits": b"HTTP/1.1 20 OK\r\n",
     "a status of four digits": b"HTTP/1.1 2000 OK\r\n",
-    "a status of four digits that begins with nought": b"HTTP/1.1 0200 OK\r\n",
+    "a status of four digits that begins with zero": b"HTTP/1.1 0200 OK\r\n",
     "a status of two digits and no reason": b"HTTP/1.1 20\r\n",
     "a status with a letter in it": b"HTTP/1.1 2O0 OK\r\n",
     "a status in words": b"HTTP/1.1 OK\r\n",
-    "a class in place of a status": b"HTTP/1.1 2xx OK\r\n",
+    "a class instead of a status": b"HTTP/1.1 2xx OK\r\n",
     "a negative status": b"HTTP/1.1 -200 OK\r\n",
     "a status with a plus sign": b"HTTP/1.1 +200 OK\r\n",
     "a status in hexadecimal": b"HTTP/1.1 0xC8 OK\r\n",
@@ -67,7 +67,7 @@ _BAD_STATUSES = {
     "a status in quotes": b'HTTP/1.1 "200" OK\r\n',
     "no status": b"HTTP/1.1\r\n",
     "no status, but the space before it": b"HTTP/1.1 \r\n",
-    "a reason that sticks to its status": b"HTTP/1.1 200OK\r\n",
+    "a reason with no space before it": b"HTTP/1.1 200OK\r\n",
     "a colon after the status": b"HTTP/1.1 200: OK\r\n",
     "a tab after the status": b"HTTP/1.1 200\tOK\r\n",
     "two spaces before the status": b"HTTP/1.1  200 OK\r\n",
@@ -129,24 +129,24 @@ _OTHER_PROTOCOLS = {
     "an error of Redis": b"-ERR unknown command 'POST'\r\n",
     "a greeting of MySQL": b"J\0\0\0\n8.0.36\0\x0b\0\0\0",
     "a TLS alert that ends like a line": b"\x15\x03\x01\x00\x02\x02\n",
-    "HTTP/2's settings and farewell": bytes.fromhex(
+    "HTTP/2 SETTINGS and GOAWAY": bytes.fromhex(
         "000006040000000000 000300000064 00000a0700000000000000000000000000"
     )
     + b"\r\n",
-    "markup without a status line": b"<!DOCTYPE html>\n<title>It works!</title>\n",
+    "HTML without a status line": b"<!DOCTYPE html>\n<title>It works!</title>\n",
     "JSON without a status line": b'{\n  "received": true\n}\n',
-    "a line of nothing but spaces": b"    \r\n",
-    "nothing but a blank line": b"\r\n",
+    "a line of spaces only": b"    \r\n",
+    "a blank line only": b"\r\n",
 }
 
 STATUS_LINES = one_table(
-    {name: keeps(line + _EMPTY, status=status) for name, (status, line) in _SAID.items()},
-    {name: stands(line + _EMPTY) for name, line in _SAID_BADLY.items()},
+    {name: keeps(line + _EMPTY, status=status) for name, (status, line) in _STATUSES.items()},
+    {name: stands(line + _EMPTY) for name, line in _STATUSES_BEFORE_BROKEN_REASONS.items()},
     {
         name: malformed(line + _EMPTY)
         for name, line in (_BAD_STATUSES | _BAD_VERSIONS | _BAD_BEGINNINGS).items()
     },
-    # Whoever speaks something else ends no head, and nobody waits for it.
+    # Another protocol never ends a head, and no attempt waits for that.
     {name: malformed(line) for name, line in _OTHER_PROTOCOLS.items()},
     {
         "HTTP/1.0": stands(b"HTTP/1.0 200 OK\r\n" + _EMPTY),
