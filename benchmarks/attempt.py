@@ -25,7 +25,7 @@ from handlers.delivery.transport import Transport
 from handlers.intake.new_event import new_event
 from handlers.model.tenant import Tenant, new_webhook_secret
 from handlers.model.timestamps import utc_now
-from local.environment import HOST
+from local.constants import HOST
 
 KEPT, CLOSED = "/kept", "/closed"
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n"

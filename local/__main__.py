@@ -56,7 +56,7 @@ def up(
 @app.command()
 def demo() -> None:
     """Show deliveries, retries, the dead-letter queue and a requeue; ends with 0 if every promise held."""
-    from local.demo import demonstrate  # noqa: PLC0415 - as above
+    from local.demo.demonstration import demonstrate  # noqa: PLC0415 - as above
 
     try:
         with stopped_by_signals():

@@ -12,7 +12,7 @@ from typing import Any, Self
 import standardwebhooks
 import stripe
 
-from local.environment import HOST
+from local.constants import HOST
 
 STRIPE = "stripe"
 STANDARD_WEBHOOKS = "standardwebhooks"

@@ -17,11 +17,11 @@ from handlers.model.event import Event, EventKey
 from handlers.model.tenant import NewTenant, new_api_key
 from handlers.store.events import EventStore
 from handlers.store.tenant_registry import TenantRegistry
-from local.aws import Aws
-from local.control import QueueClock
+from local.deployer.resources.functions import invoke
+from local.emulator.aws import Aws
+from local.emulator.control import QueueClock
+from local.emulator.launcher import Emulator, running_emulator
 from local.errors import LocalStackError
-from local.launcher import Emulator, running_emulator
-from local.resources.functions import invoke
 
 LOCAL_CONFIG: Mapping[str, Any] = MappingProxyType({"allowPrivateTargets": True, "bundleTarget": "host"})
 """All that differs from a deployed stack."""
@@ -193,7 +193,7 @@ def _deploy(emulator: Emulator, aws: Aws, config: Mapping[str, Any]) -> dict[str
     # Imported while the emulator starts: the providers' SDK takes as long.
     import pulumi_aws  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] - the program's own import is instant then
 
-    from local.program import deploy  # noqa: PLC0415
+    from local.deployer.program import deploy  # noqa: PLC0415
 
     emulator.wait_until_it_answers()
     return deploy(aws, config)

@@ -8,19 +8,16 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import requests
 from botocore.config import Config
-from botocore.session import get_session
+from botocore.session import Session
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from handlers.environment import LONGEST_RUN_SECONDS
 from handlers.store.events import EventStore
 from handlers.store.tenant_registry import TenantRegistry
-from local.aws import Aws
-from local.environment import REGION
 from ops.errors import InputError, OpsError
 from ops.keep_alive import keep_invocations_alive
 
@@ -28,9 +25,19 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_lambda.client import LambdaClient
 
-# The requeue function may run as long as any. A call that was cut off must not be made again.
+# The requeue function may run as long as any function. A call that was cut off must not be made again.
 _INVOKE_SECONDS = LONGEST_RUN_SECONDS + 20
 _INVOKE = Config(read_timeout=_INVOKE_SECONDS, retries={"total_max_attempts": 1})
+
+# The local stack has one region and takes this key. The user's AWS files, profile and proxies are not for it.
+_LOCAL_REGION = "us-east-1"
+_LOCAL_KEY = "test"
+_NO_USERS_SETTINGS = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+_LOCAL_CONFIG = Config(proxies={}, connect_timeout=5, retries={"total_max_attempts": 1})
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
@@ -56,7 +63,7 @@ class Outputs(BaseModel):
     def region(self) -> str:
         """The region, which the queue's URL names: `https://sqs.<region>.amazonaws.com/...`."""
         found = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com", self.queue_url)
-        return found.group(1) if found else REGION
+        return found.group(1) if found else _LOCAL_REGION
 
 
 class Stack:
@@ -110,24 +117,32 @@ class Stack:
     @cached_property
     def lambda_(self) -> "LambdaClient":
         """Invokes functions."""
-        if self._local:
-            return self._local.lambda_
-        client = self._session.client("lambda", config=_INVOKE)  # pyright: ignore[reportUnknownMemberType] - stubs of two services
+        client: LambdaClient = self._client("lambda", _INVOKE)
+        if self.outputs.local:
+            return client
         # As botocore itself looks for certificates: a proxy that inspects TLS has its own.
-        certificates = get_session().get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+        certificates = self._session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
         return keep_invocations_alive(client, read_timeout=_INVOKE_SECONDS, verify=certificates or True)
 
     @cached_property
     def _dynamodb(self) -> "DynamoDBClient":
-        return self._local.dynamodb if self._local else self._session.client("dynamodb")  # pyright: ignore[reportUnknownMemberType] - as above
+        return self._client("dynamodb")
+
+    def _client(self, service: str, config: Config | None = None) -> Any:
+        if not self.outputs.local:
+            return self._session.create_client(service, region_name=self.outputs.region, config=config)
+        return self._session.create_client(
+            service,
+            region_name=_LOCAL_REGION,
+            endpoint_url=self.outputs.aws_endpoint_url,
+            aws_access_key_id=_LOCAL_KEY,
+            aws_secret_access_key=_LOCAL_KEY,
+            config=_LOCAL_CONFIG.merge(config) if config else _LOCAL_CONFIG,
+        )
 
     @cached_property
-    def _local(self) -> Aws | None:
-        return Aws(self.outputs.aws_endpoint_url) if self.outputs.aws_endpoint_url else None
-
-    @cached_property
-    def _session(self) -> boto3.Session:
-        return boto3.Session(region_name=self.outputs.region)
+    def _session(self) -> Session:
+        return Session(session_vars=_NO_USERS_SETTINGS if self.outputs.local else None)
 
 
 def outputs_of_file(path: Path) -> str:

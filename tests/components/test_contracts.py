@@ -15,7 +15,8 @@ from handlers.environment import (
     RequeueEnvironment,
     WorkerEnvironment,
 )
-from tests.components.recorder import ACCOUNT, REGION, Recording, Registered
+from local.constants import ACCOUNT_ID, REGION
+from tests.support.recorder import Recording, Registered
 
 CONTRACT_OUTPUTS = {
     "endpoint_url",
@@ -199,12 +200,12 @@ def test_every_permission_to_invoke_names_who_may(recording: Recording):
         (
             "apigateway.amazonaws.com",
             recording.outputs["ingest_function_name"],
-            f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.name}/*",
+            f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{api.name}/*",
         ),
         (
             "events.amazonaws.com",
             f"{reconciler.name}-1a2b3c4",
-            f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule.name}-1a2b3c4",
+            f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/{rule.name}-1a2b3c4",
         ),
     }
 

@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from tests.components.conftest import CONFIGURATIONS
-from tests.components.recorder import Registered, record
+from tests.support.configurations import CONFIGURATIONS
+from tests.support.recorder import Registered, record
 
 
 @cache

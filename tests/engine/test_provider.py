@@ -12,8 +12,8 @@ from engine.emulated import EmulatorCloud
 from engine.names import NAMED
 from engine.provider import Provider
 from engine.values import DEFAULTS, UNKNOWN, read, write
-from local import resources
-from local.environment import ACCOUNT_ID
+from local.constants import ACCOUNT_ID
+from local.deployer import resources
 from tests.engine.recorded import declared
 
 QUEUE = "aws:sqs/queue:Queue"

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.launcher import Emulator, running_emulator
+from local.emulator.launcher import Emulator, running_emulator
 from local.stack import LocalStack
 
 

@@ -12,7 +12,7 @@ from handlers.model.tenant import NewTenant
 from local.receiver import Delivery, Receiver, accepts, accepts_after, refuses
 from local.stack import LocalStack
 from local.waiting import wait_for
-from tests.local.lambdas import run_once
+from tests.support.lambdas import run_once
 
 SCHEDULE = (60, 120, 240, 480, 960)
 SECONDS = 20

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.guard import API_PATH, CLOCK_PATH, Guard
+from local.emulator.guard import API_PATH, CLOCK_PATH, Guard
 
 HOME = {"host": "127.0.0.1:4566"}
 SIGNED = {"authorization": "AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/sqs/aws4_request"}

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
+from local.demo.report import Line, show
 from local.receiver import LIBRARIES, STRIPE, Delivery
-from local.report import Line, show
 
 
 def delivery(verified_by: frozenset[str] = LIBRARIES) -> Delivery:

@@ -10,8 +10,8 @@ from handlers.intake.new_event import new_event_id
 from handlers.model.delivery import Status
 from handlers.model.event import Event, EventKey
 from handlers.store.events import EventStore
+from local.deployer.resources.functions import invoke
 from local.errors import ProgramError
-from local.resources.functions import invoke
 from local.stack import LocalStack
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import psutil
 import pytest
 import requests
 
-from local.launcher import REPO
+from local.constants import REPO
 from local.waiting import wait_for
 
 START_SECONDS = 120  # the functions' bundles may have to be built first

@@ -16,10 +16,10 @@ from pulumi.runtime.mocks import MockCallArgs
 import ops
 from handlers.store import tenant_registry, tenants
 from ops import policies
-from tests.components import recorder
-from tests.components.conftest import CONFIGURATIONS
-from tests.components.recorder import Recording, record
 from tests.ops.conftest import run_ops
+from tests.support import recorder
+from tests.support.configurations import CONFIGURATIONS
+from tests.support.recorder import Recording, record
 
 DEPLOYER, OPERATOR = policies.deployer_policy(), policies.operator_policy()
 OURS = ("webhooks-", "/aws/vendedlogs/webhooks-")

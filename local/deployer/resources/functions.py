@@ -7,10 +7,10 @@ from typing import Any
 
 import pulumi
 
-from local.aws import Aws
-from local.environment import REGION
+from local.constants import REGION
+from local.deployer.resources.declared import Created, Declared, Kind
+from local.emulator.aws import Aws
 from local.errors import LocalStackError
-from local.resources.declared import Created, Declared, Kind
 
 # The first moment that a zip can hold: equal folders give equal zips.
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from local.aws import Aws
-from local.environment import ACCOUNT_ID, REGION
-from local.resources.declared import Created, Declared, Kind, Properties
+from local.constants import ACCOUNT_ID, REGION
+from local.deployer.resources.declared import Created, Declared, Kind, Properties
+from local.emulator.aws import Aws
 
 
 def _log_group(aws: Aws, declared: Declared) -> Created:

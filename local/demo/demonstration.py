@@ -6,9 +6,9 @@ from rich.console import Console
 
 from handlers.delivery.retry import JITTER
 from handlers.model.delivery import Status
+from local.demo.report import Line, show
+from local.demo.scene import Scene, open_scene
 from local.receiver import Delivery, accepts, accepts_after, refuses
-from local.report import Line, show
-from local.scene import Scene, open_scene
 from local.waiting import wait_for
 
 SHORT_DELAYS = (1, 1, 1, 1, 2)

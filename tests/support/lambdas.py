@@ -6,8 +6,8 @@ import textwrap
 import zipfile
 from typing import Any
 
-from local.aws import Aws
-from local.resources.functions import invoke
+from local.deployer.resources.functions import invoke
+from local.emulator.aws import Aws
 
 TRUST = json.dumps(
     {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.aws import Aws
+from local.emulator.aws import Aws
 
 
 class Properties:

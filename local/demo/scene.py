@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from handlers.model.tenant import NewTenant
+from local.demo.report import Line
 from local.errors import LocalStackError
 from local.receiver import Delivery, Receiver
-from local.report import Line
 from local.stack import LocalStack
 from local.waiting import wait_for
 
