@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support import configurations
 from tests.support.configurations import CONFIGURATIONS, recorded
 from tests.support.recorder import Recording
 
@@ -44,5 +45,4 @@ def other_values() -> Recording:
 
 @pytest.fixture(scope="session")
 def every_recording() -> dict[str, Recording]:
-    """The program in every configuration, by its label."""
-    return {label: recorded(label) for label in CONFIGURATIONS}
+    return configurations.every_recording()

@@ -8,7 +8,7 @@ from local.stack import LocalStack
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
-    """The stack as it is deployed, with the real retry schedule."""
+    """The stack as deployed, with the real retry schedule."""
     with LocalStack() as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The system as it is deployed, on this machine: real HTTP, real zips, roles enforced, the real schedule."""
+"""The system as deployed, on this machine: real HTTP, real zips, enforced roles and the real schedule."""
 
 import json
 import uuid
@@ -45,7 +45,7 @@ def wait_for_status(stack: LocalStack, tenant: NewTenant, event_id: str, status:
 
 
 def due(stack: LocalStack, failed: Delivery, delay: int) -> int:
-    """When the retry after a failed attempt is handed out, once that is within its delay and the jitter."""
+    """When the queue hands out the retry of a failed attempt, once that is within delay and jitter."""
 
     def scheduled() -> int | None:
         for message in stack.queued():

@@ -1,4 +1,4 @@
-"""The emulator's front door, request by request, before an emulator that only notes what reaches it."""
+"""The emulator's front door, request by request; the emulator behind it only notes what reaches it."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ SIGNED = {"authorization": "AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/
 
 
 class Door:
-    """A guard and what came through it."""
+    """A guard, and what it let through."""
 
     def __init__(self) -> None:
         self.passed: list[dict[str, str]] = []

@@ -1,4 +1,4 @@
-"""The emulator's process: private, shut off from the user's secrets, and gone when it is over."""
+"""The emulator's process: private, without the user's secrets, and gone at the end."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""The summary of the demonstration claims nothing that was not seen."""
+"""The summary of the demonstration claims only what was seen."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Nothing that the program declares is skipped in silence."""
+"""Nothing that the program declares is skipped silently."""
 
 from typing import Any
 

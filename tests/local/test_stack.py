@@ -1,4 +1,4 @@
-"""What the local stack adds to the program: nothing but what one machine needs."""
+"""The local stack is the program, with only what one machine needs added."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -65,7 +65,7 @@ def test_the_deployed_tables_and_queues_are_as_declared(stack: LocalStack):
 
 
 def reconciler(stack: LocalStack) -> "FunctionConfigurationTypeDef":
-    """The outputs do not name it: nothing but its schedule invokes it."""
+    """No output names it, since only its schedule invokes it."""
     functions = stack.aws.lambda_.list_functions()["Functions"]
     (found,) = [function for function in functions if "-reconciler-" in function["FunctionName"]]
     return found

@@ -1,4 +1,4 @@
-"""The wire at both ends of the whole system as it is deployed by default: raw bytes in, raw bytes out."""
+"""Both ends of the whole system, deployed with defaults: raw bytes in, raw bytes out."""
 
 import json
 import socket
@@ -24,12 +24,12 @@ OK = response("200 OK")
 
 @pytest.fixture
 def tenant_of(stack: LocalStack) -> Callable[[str], NewTenant]:
-    """A new tenant whose events go to that URL."""
+    """Creates a tenant whose events go to a URL."""
     return lambda url: stack.create_tenant(f"tenant-{uuid.uuid4()}", url)
 
 
 def send(stack: LocalStack, raw_body: bytes, *headers: str) -> tuple[int, bytes, dict[str, Any]]:
-    """Post bytes as they are; gives status, head and document of the answer."""
+    """Post raw bytes; gives status, head and document of the answer."""
     url = urlsplit(stack.outputs["events_url"])
     lines = [
         f"POST {url.path} HTTP/1.1",
@@ -55,7 +55,7 @@ def accepted(stack: LocalStack, tenant: NewTenant, raw_body: bytes = b'{"type":"
 
 
 def outcomes(stack: LocalStack, key: EventKey) -> list[str]:
-    """What came of each attempt, once there was one."""
+    """The outcome of each attempt, once there was one."""
     events = EventStore(stack.aws.dynamodb, stack.outputs["events_table_name"])
 
     def recorded() -> list[str]:
@@ -66,7 +66,7 @@ def outcomes(stack: LocalStack, key: EventKey) -> list[str]:
 
 
 def answering(*answers: bytes) -> Script:
-    """Answer the requests of each connection so, over and over, and keep it."""
+    """Answer the requests of each connection in this order, again and again, and keep the connection."""
 
     def script(connection: socket.socket, running: Receiver) -> None:
         while True:
@@ -124,7 +124,7 @@ def test_a_receiver_that_closes_kept_connections_costs_no_attempt(
     def closes_unannounced(connection: socket.socket, running: Receiver) -> None:
         read_request(connection, running)
         connection.sendall(OK)
-        # Whatever comes next on this connection meets one that is being closed.
+        # The next request meets a connection that is being closed.
         with suppress(OSError):
             connection.recv(1)
 
@@ -138,7 +138,7 @@ def test_a_receiver_that_closes_kept_connections_costs_no_attempt(
 def delivered(
     stack: LocalStack, tenant_of: Callable[[str], NewTenant], raw_body: bytes, *, path: str = "/hooks"
 ) -> bytes:
-    """The request that a receiver gets of what a producer posts, head and body."""
+    """The request, head and body, that a receiver gets when a producer posts `raw_body`."""
     with receiver(answering(OK)) as running:
         accepted(stack, tenant_of(running.url.replace("/hooks", path)), raw_body)
         return wait_for("the delivery", lambda: running.requests, seconds=SECONDS)[0]

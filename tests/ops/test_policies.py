@@ -6,20 +6,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi.runtime.mocks import MockCallArgs
 
 import ops
 from handlers.store import tenant_registry, tenants
 from ops import policies
 from tests.ops.conftest import run_ops
-from tests.support import recorder
-from tests.support.configurations import CONFIGURATIONS
-from tests.support.recorder import Recording, record
+from tests.support.configurations import every_recording, recorded
 
 DEPLOYER, OPERATOR = policies.deployer_policy(), policies.operator_policy()
 OURS = ("webhooks-", "/aws/vendedlogs/webhooks-")
@@ -37,22 +33,6 @@ NAMED = {
 }
 
 
-@cache
-def everything() -> tuple[list[Recording], frozenset[str]]:
-    """The program in every configuration, and the lookups that it makes."""
-    lookups: set[str] = set()
-    answer = recorder._Cloud.call
-
-    def noted(cloud: Any, args: MockCallArgs) -> Any:
-        lookups.add(args.token)
-        return answer(cloud, args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder._Cloud, "call", noted)
-        recordings = [record(config=config) for config in CONFIGURATIONS.values()]
-    return recordings, frozenset(lookups)
-
-
 def statements(policy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
     assert len(by_sid) == len(policy["Statement"])
@@ -60,22 +40,26 @@ def statements(policy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_table_has_a_row_for_each_type_that_the_program_declares_and_no_other() -> None:
-    recordings, _ = everything()
-
-    declared = {found.type for one in recordings for found in one.resources.values() if found.custom}
+    declared = {
+        found.type for one in every_recording().values() for found in one.resources.values() if found.custom
+    }
 
     assert declared == policies.RESOURCES.keys()
 
 
 def test_and_for_each_lookup_and_no_other() -> None:
-    _, lookups = everything()
+    lookups = {token for one in every_recording().values() for token in one.lookups}
 
     assert lookups == policies.LOOKUPS.keys()
 
 
 def test_every_name_that_iam_is_asked_for_begins_as_the_policy_says() -> None:
-    recordings, _ = everything()
-    found = [one for recording in recordings for one in recording.resources.values() if one.type in NAMED]
+    found = [
+        one
+        for recording in every_recording().values()
+        for one in recording.resources.values()
+        if one.type in NAMED
+    ]
     names = {
         one.inputs.get("name")
         or one.inputs.get("namePrefix")
@@ -152,7 +136,7 @@ def test_a_policy_is_printed_without_a_stack_and_without_credentials(
 
 
 def test_the_operators_policy_names_the_table_and_the_function_of_the_outputs() -> None:
-    outputs = everything()[0][0].outputs
+    outputs = recorded("dev").outputs
     granted = statements(OPERATOR)
 
     assert fnmatchcase(f"table/{outputs['tenant_table_name']}", resource_of(granted["Tenants"]))

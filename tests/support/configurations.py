@@ -41,3 +41,8 @@ def recorded(label: str, *, preview: bool = False) -> Recording:
     """The program in one of these configurations."""
     stack = "prod" if label == "prod" else "dev"
     return record(config=CONFIGURATIONS[label], stack=stack, preview=preview)
+
+
+def every_recording() -> dict[str, Recording]:
+    """The program in every configuration, by its label."""
+    return {label: recorded(label) for label in CONFIGURATIONS}

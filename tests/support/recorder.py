@@ -38,17 +38,23 @@ class Registered:
 
 @dataclass(kw_only=True)
 class Recording:
-    """What a program registered, by URN, and what it exported."""
+    """What a program registered, by URN, what it exported and what it looked up.
+
+    Attributes:
+        component_outputs: how often each component registered its outputs, by URN.
+        lookups: the tokens, such as `aws:index/getRegion:getRegion`.
+    """
 
     resources: dict[str, Registered] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     component_outputs: dict[str, int] = field(default_factory=dict)
+    lookups: set[str] = field(default_factory=set)
 
     def of_type(self, type_: str) -> list[Registered]:
         return [resource for resource in self.resources.values() if resource.type == type_]
 
     def one(self, type_: str, name: str = "") -> Registered:
-        """The only resource of this type whose name ends so."""
+        """The only resource of this type whose name ends in `name`."""
         (found,) = [resource for resource in self.of_type(type_) if resource.name.endswith(name)]
         return found
 
@@ -73,9 +79,10 @@ def record(
     """
     # An Output formatted as text by mistake is an error rather than a warning inside the text.
     os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
-    monitor = _RecordingMonitor(_Cloud(preview=preview))
+    cloud = _Cloud(preview=preview)
+    monitor = _RecordingMonitor(cloud)
     run(program, monitor, stack=stack, config=config or {}, preview=preview)
-    monitor.recording.outputs = monitor.stack_outputs
+    monitor.recording.outputs, monitor.recording.lookups = monitor.stack_outputs, cloud.lookups
     return monitor.recording
 
 
@@ -120,6 +127,7 @@ class _Cloud(pulumi.runtime.Mocks):
 
     def __init__(self, *, preview: bool) -> None:
         self._preview = preview
+        self.lookups: set[str] = set()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if not args.custom:
@@ -135,6 +143,7 @@ class _Cloud(pulumi.runtime.Mocks):
             "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT_ID},
             "aws:route53/getZone:getZone": {"zoneId": "Z0", "name": args.args.get("name")},
         }
+        self.lookups.add(args.token)
         return answers[args.token], []
 
 

@@ -1,4 +1,4 @@
-"""Rules that run by the clock, and what they invoke."""
+"""Schedule rules, and what they invoke."""
 
 from local.deployer.resources.declared import Created, Declared, Kind
 from local.emulator.aws import Aws

@@ -1,4 +1,4 @@
-"""Roles; the emulator enforces them."""
+"""Roles and their policies, which the emulator enforces."""
 
 from local.deployer.resources.declared import Created, Declared, Kind
 from local.emulator.aws import Aws
