@@ -1,4 +1,4 @@
-"""Which stack the commands work on: its outputs, and clients that reach it."""
+"""The stack that a command works on: its outputs, and clients that reach it."""
 
 import json
 import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_lambda.client import LambdaClient
 
-# The requeue function may run as long as any function. A call that was cut off must not be made again.
+# The requeue function may run as long as any function. A call that is cut off must not be repeated.
 _INVOKE_SECONDS = LONGEST_RUN_SECONDS + 20
 _INVOKE = Config(read_timeout=_INVOKE_SECONDS, retries={"total_max_attempts": 1})
 
@@ -43,7 +43,7 @@ Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
 
 class Outputs(BaseModel):
-    """The stack outputs that the commands need; the others are left alone."""
+    """The stack outputs that the commands need; others are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -61,13 +61,13 @@ class Outputs(BaseModel):
 
     @property
     def region(self) -> str:
-        """The region, which the queue's URL names: `https://sqs.<region>.amazonaws.com/...`."""
+        """The region, from the queue's URL: `https://sqs.<region>.amazonaws.com/...`."""
         found = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com", self.queue_url)
         return found.group(1) if found else _LOCAL_REGION
 
 
 class Stack:
-    """Reaches one stack; nothing is read or connected to before a command asks for it."""
+    """Reaches one stack; reads and connects only when a command asks."""
 
     def __init__(self, read: Callable[[], str]) -> None:
         """Work on the stack whose outputs `read` gives, as JSON text."""
@@ -78,22 +78,22 @@ class Stack:
         """The stack's outputs.
 
         Raises:
-            InputError: they are not JSON or lack one that is needed, which is named.
+            InputError: they are not JSON, or lack a needed output, which the message names.
         """
         text = self._read()
         try:
             document = json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(
-                f"the stack outputs are not JSON ({error}): give the file that `pulumi stack output --json` "
-                "or `python -m local up --ready-file FILE` wrote"
+                f"the stack outputs are not JSON ({error}): give a file written by "
+                "`pulumi stack output --json` or `python -m local up --ready-file FILE`"
             ) from error
         try:
             return Outputs.model_validate(document)
         except ValidationError as error:
             missing = ", ".join(".".join(map(str, fault["loc"])) or "object" for fault in error.errors())
             raise InputError(
-                f"the stack outputs lack {missing}: are they of a webhook-delivery stack?"
+                f"the stack outputs lack {missing}: are they from a webhook-delivery stack?"
             ) from error
 
     @property
@@ -110,7 +110,7 @@ class Stack:
     def http(self) -> requests.Session:
         """Sends what producers send."""
         session = requests.Session()
-        # Proxies and passwords of the user are for other hosts than the local stack's.
+        # The user's proxies and passwords are not for the local stack.
         session.trust_env = not self.outputs.local
         return session
 
@@ -120,7 +120,7 @@ class Stack:
         client: LambdaClient = self._client("lambda", _INVOKE)
         if self.outputs.local:
             return client
-        # As botocore itself looks for certificates: a proxy that inspects TLS has its own.
+        # The certificates that botocore itself would use: a proxy that inspects TLS has its own.
         certificates = self._session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
         return keep_invocations_alive(client, read_timeout=_INVOKE_SECONDS, verify=certificates or True)
 
@@ -169,18 +169,18 @@ def outputs_of_pulumi(stack: str | None, run: Run = _run) -> str:
     """The text of `pulumi stack output --json`.
 
     Raises:
-        OpsError: Pulumi is not installed, or refuses; its own words are passed on.
+        OpsError: Pulumi is not installed, or refuses; the message quotes it.
     """
     command = ["pulumi", "stack", "output", "--json", *(["--stack", stack] if stack else [])]
     try:
         done = run(command)
     except FileNotFoundError as error:
         raise OpsError(
-            "the Pulumi CLI is not installed: install it, or name a file by --outputs FILE"
+            "the Pulumi CLI is not installed: install it, or name a file with --outputs FILE"
         ) from error
     if done.returncode != 0:
         raise OpsError(
             f"`{' '.join(command)}` failed: {done.stderr.strip()}. "
-            "Log in and select a stack, or name a file by --outputs FILE"
+            "Log in and select a stack, or name a file with --outputs FILE"
         )
     return done.stdout

@@ -1,4 +1,4 @@
-"""The operator's commands: what they print, what they leave behind, and what they say when they cannot."""
+"""The operator's commands: what they print, what they change, and what they say when they fail."""
 
 import io
 import json
@@ -13,11 +13,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from handlers.model.tenant import new_api_key
-from ops.errors import OpsError, told_plainly
+from ops.errors import OpsError, aws_errors_explained
 from ops.seed import DEFAULT_FILE, read_seed
 from ops.stack import Outputs, Stack, outputs_of_pulumi
 from tests.handlers.conftest import TENANT_TABLE, Aws
-from tests.ops.conftest import Ops, run_ops
+from tests.support.command_line import Ops, run_ops
 
 TARGET = "https://acme.example/hooks"
 
@@ -205,12 +205,12 @@ def test_the_local_stack_is_reached_without_the_users_credentials(
     ],
 )
 def test_what_aws_refuses_is_told_with_the_next_step(error: Exception, said: str) -> None:
-    with pytest.raises(OpsError, match=said), told_plainly():
+    with pytest.raises(OpsError, match=said), aws_errors_explained():
         raise error
 
 
 class Producer(BaseHTTPRequestHandler):
-    """An events URL that accepts what it is told to."""
+    """An events URL that answers every event with `status`."""
 
     status = 202
     requests: list[tuple[str, dict[str, Any]]]

@@ -1,4 +1,4 @@
-"""The IAM policies: all that the program and these commands do, and no more."""
+"""The IAM policies allow all that the program and these commands do, and no more."""
 
 import ast
 import inspect
@@ -14,12 +14,12 @@ import pytest
 import ops
 from handlers.store import tenant_registry, tenants
 from ops import policies
-from tests.ops.conftest import run_ops
+from tests.support.command_line import run_ops
 from tests.support.configurations import every_recording, recorded
 
 DEPLOYER, OPERATOR = policies.deployer_policy(), policies.operator_policy()
 OURS = ("webhooks-", "/aws/vendedlogs/webhooks-")
-# Types whose physical name is in the ARN that IAM is asked for.
+# Types whose physical name is in the ARN that IAM checks.
 NAMED = {
     "aws:cloudwatch/dashboard:Dashboard",
     "aws:cloudwatch/eventRule:EventRule",
@@ -64,7 +64,7 @@ def test_every_name_that_iam_is_asked_for_begins_as_the_policy_says() -> None:
         one.inputs.get("name")
         or one.inputs.get("namePrefix")
         or one.inputs.get("dashboardName")
-        or one.name  # which Pulumi puts in front of the name that it makes up
+        or one.name  # Pulumi begins the name that it makes up with it
         for one in found
     }
 
@@ -154,7 +154,7 @@ def test_the_operator_may_do_what_the_commands_do_and_no_more() -> None:
     calls = called_on_the_stack()
 
     assert calls.keys() == {"tenants", "lambda_", "http"}, "ops/policies.py must know of another client"
-    assert calls["http"] == {"post"}  # by an API key
+    assert calls["http"] == {"post"}  # with an API key
     assert statements(OPERATOR).keys() == {"Tenants", "Requeue"}
     assert set(statements(OPERATOR)["Tenants"]["Action"]) == done_to_tenants(calls["tenants"])
     assert calls["lambda_"] == {"invoke"}
@@ -162,7 +162,7 @@ def test_the_operator_may_do_what_the_commands_do_and_no_more() -> None:
 
 
 def called_on_the_stack() -> dict[str, set[str]]:
-    """What the commands call on each client of a stack: `stack.tenants.show` is show of tenants."""
+    """What the commands call on each client of a stack: `stack.tenants.show` calls `show` on `tenants`."""
     clients = {"tenants", "events", "http", "lambda_", "_dynamodb", "_session"}
     calls: dict[str, set[str]] = {}
     for file in Path(ops.__path__[0]).glob("*.py"):
@@ -177,12 +177,12 @@ def called_on_the_stack() -> dict[str, set[str]]:
     return calls
 
 
-# What a transaction does takes the permission of the operation of that name.
+# Each action in a transaction needs the permission of the operation of its name.
 IN_TRANSACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
 
 
 def done_to_tenants(called: set[str]) -> set[str]:
-    """The actions of DynamoDB that these methods of the registry come to, through all that they call."""
+    """The DynamoDB actions of these methods of the registry, and of all that they call."""
     methods = {
         node.name: node
         for module in (tenants, tenant_registry)

@@ -1,4 +1,4 @@
-"""The commands that change a tenant: what they print this once, what they leave behind, what they refuse."""
+"""The commands that change a tenant: what they print only once, what they change, what they refuse."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from handlers.model.tenant import key_id_of
 from handlers.model.timestamps import from_iso
 from handlers.store import schema
 from tests.handlers.conftest import TENANT_TABLE, Aws
-from tests.ops.conftest import Ops
+from tests.support.command_line import Ops
 
 TARGET = "https://acme.example/hooks"
 
@@ -157,7 +157,7 @@ def test_a_tenant_may_be_named_by_option_too(ops: Ops, created: dict[str, Any], 
     [
         (("nobody",), "there is no tenant 'nobody': `tenants list` shows those there are"),
         (("acme", "--tenant-id", "shop"), "two tenants are named, 'acme' and 'shop': name one"),
-        ((), "no tenant is named: give its id, as `tenants list` shows it"),
+        ((), "no tenant is named: give an id that `tenants list` shows"),
     ],
 )
 @pytest.mark.usefixtures("created")
