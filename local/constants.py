@@ -1,4 +1,4 @@
-"""What every part of the local stack agrees on."""
+"""Facts that all parts of the local stack share."""
 
 from pathlib import Path
 

@@ -27,7 +27,7 @@ from local.errors import LocalStackError
 LOCAL_CONFIG: Mapping[str, Any] = MappingProxyType({"allowPrivateTargets": True, "bundleTarget": "host"})
 """Everything that differs from a deployed stack."""
 
-_ANSWER_SECONDS = 35  # the ingest function may run as long
+_ANSWER_SECONDS = 35  # the ingest function may run that long
 
 
 @dataclass(frozen=True, kw_only=True)

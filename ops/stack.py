@@ -16,7 +16,6 @@ from botocore.session import Session
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from handlers.environment import LONGEST_RUN_SECONDS
-from handlers.store.events import EventStore
 from handlers.store.tenant_registry import TenantRegistry
 from ops.errors import InputError, OpsError
 from ops.keep_alive import keep_invocations_alive
@@ -49,7 +48,6 @@ class Outputs(BaseModel):
 
     events_url: str
     tenant_table_name: str
-    events_table_name: str
     queue_url: str
     requeue_function_name: str
     aws_endpoint_url: str | None = None
@@ -101,11 +99,6 @@ class Stack:
         """The table of tenants."""
         return TenantRegistry(self._dynamodb, self.outputs.tenant_table_name)
 
-    @property
-    def events(self) -> EventStore:
-        """The table of events."""
-        return EventStore(self._dynamodb, self.outputs.events_table_name)
-
     @cached_property
     def http(self) -> requests.Session:
         """Sends what producers send."""
@@ -133,7 +126,7 @@ class Stack:
             return self._session.create_client(service, region_name=self.outputs.region, config=config)
         return self._session.create_client(
             service,
-            region_name=_LOCAL_REGION,
+            region_name=self.outputs.region,
             endpoint_url=self.outputs.aws_endpoint_url,
             aws_access_key_id=_LOCAL_KEY,
             aws_secret_access_key=_LOCAL_KEY,

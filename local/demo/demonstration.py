@@ -22,9 +22,9 @@ _FAILURES = 2
 _LONGEST = 1 + JITTER
 # The queue tells whole seconds, rounded down.
 _ROUNDING_SECONDS = 1
-# Starting this long before a retry is due by the queues' clock …
+# The watch for early retries begins this long before one is due, by the queues' clock.
 _STEP_SECONDS = 2
-# … no attempt may come for this long by the clock on the wall.
+# It lasts this long by the clock on the wall.
 _WATCH_SECONDS = 0.3
 
 

@@ -49,7 +49,7 @@ def deploy(aws: Aws, config: Mapping[str, Any], program: Callable[[], None] = ma
     except pulumi.RunError as error:
         raise ProgramError(str(error)) from error
     finally:
-        # The program hears of it too, and raises it again as a failure of the engine.
+        # The program hears of the failure too, and reports it in other words, as one of the engine.
         if creator.failure:
             raise creator.failure from None
     return monitor.stack_outputs

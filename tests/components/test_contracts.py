@@ -16,7 +16,18 @@ from handlers.environment import (
     WorkerEnvironment,
 )
 from local.constants import ACCOUNT_ID, REGION
-from tests.support.recorder import Recording, Registered
+from tests.support.recorder import Recording
+from tests.support.resources import (
+    API,
+    FUNCTION,
+    LOG_GROUP,
+    MAPPING,
+    QUEUE,
+    ROLE,
+    ROLE_POLICY,
+    RULE,
+    statements,
+)
 
 CONTRACT_OUTPUTS = {
     "endpoint_url",
@@ -30,20 +41,6 @@ CONTRACT_OUTPUTS = {
     "requeue_function_name",
     "dashboard_url",
 }
-TABLE = "aws:dynamodb/table:Table"
-QUEUE = "aws:sqs/queue:Queue"
-QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
-FUNCTION = "aws:lambda/function:Function"
-LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-ROLE = "aws:iam/role:Role"
-ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
-MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
-API = "aws:apigatewayv2/api:Api"
-RULE = "aws:cloudwatch/eventRule:EventRule"
-
-
-def statements(resource: Registered, property_: str = "policy") -> list[dict[str, Any]]:
-    return json.loads(resource.inputs[property_])["Statement"]
 
 
 def allowed(recording: Recording) -> Iterator[dict[str, Any]]:

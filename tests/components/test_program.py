@@ -10,7 +10,9 @@ import pytest
 from components.schedule import Schedule, ScheduleArgs
 from handlers.store import schema
 from local.constants import ACCOUNT_ID, REGION
-from tests.components.test_contracts import (
+from tests.support.configurations import DEV
+from tests.support.recorder import Recording, Registered, record
+from tests.support.resources import (
     API,
     FUNCTION,
     LOG_GROUP,
@@ -21,8 +23,6 @@ from tests.components.test_contracts import (
     TABLE,
     statements,
 )
-from tests.support.configurations import DEV
-from tests.support.recorder import Recording, Registered, record
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 INVOCATION = "aws:lambda/invocation:Invocation"

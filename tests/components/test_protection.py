@@ -9,9 +9,9 @@ import yaml
 
 from components.settings import LOG_RETENTION_DAYS
 from local.constants import REPO
-from tests.components.test_contracts import FUNCTION, LOG_GROUP, QUEUE, QUEUE_POLICY, TABLE, statements
 from tests.support.configurations import CONFIGURATIONS
 from tests.support.recorder import Recording, Registered
+from tests.support.resources import FUNCTION, LOG_GROUP, QUEUE, QUEUE_POLICY, TABLE, statements
 
 DOMAIN_NAME = "aws:apigatewayv2/domainName:DomainName"
 STAGE = "aws:apigatewayv2/stage:Stage"

@@ -15,7 +15,12 @@ from typing import Any
 import pytest
 
 from handlers.store import schema
-from tests.components.test_contracts import (
+from tests.security.permissions.mutation import UNUSED_HERE
+from tests.security.permissions.roles import FUNCTIONS
+from tests.security.permissions.trial import UNENFORCED
+from tests.support.configurations import CONFIGURATIONS, recorded
+from tests.support.recorder import Recording
+from tests.support.resources import (
     FUNCTION,
     LOG_GROUP,
     MAPPING,
@@ -26,11 +31,6 @@ from tests.components.test_contracts import (
     TABLE,
     statements,
 )
-from tests.security.permissions.mutation import UNUSED_HERE
-from tests.security.permissions.roles import FUNCTIONS
-from tests.security.permissions.trial import UNENFORCED
-from tests.support.configurations import CONFIGURATIONS, recorded
-from tests.support.recorder import Recording
 
 PERMISSION = "aws:lambda/permission:Permission"
 REDRIVE_ALLOW = "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy"
