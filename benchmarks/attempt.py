@@ -20,12 +20,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
-from handlers.intake.new_event import new_event
-from handlers.model.tenant import Tenant, new_webhook_secret
+from handlers.intake.new_event import new_delivery, new_event_id
+from handlers.intake.submission import Submission
+from handlers.model.tenant import ApiKeyHolder, KeyState, Tenant, new_webhook_secret
 from handlers.model.timestamps import utc_now
-from local.environment import HOST
+from local.constants import HOST
 
 KEPT, CLOSED = "/kept", "/closed"
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n"
@@ -60,12 +61,18 @@ def main(
 
 def _attempt(url: str, data: bytes) -> Callable[[], None]:
     """An attempt as the worker makes it."""
-    deliver = HttpDelivery(Transport(allow_private=True), timeout_seconds=30, allow_private=True)
-    event = new_event(tenant_id="acme", target_url=url, type_="order.created", data=data, now=utc_now())
+    make_attempt = HttpAttempts(Transport(allow_private=True), timeout_seconds=30, allow_private=True)
+    now = utc_now()
+    delivery = new_delivery(
+        ApiKeyHolder(tenant_id="acme", target_url=url, state=KeyState.ACTIVE),
+        Submission(type="order.created", data=data),
+        event_id=new_event_id(now),
+        at=now,
+    )
     tenant = Tenant(tenant_id="acme", target_url=url, webhook_secret=new_webhook_secret())
 
     def once() -> None:
-        outcome = deliver(event, tenant).attempt.outcome
+        outcome = make_attempt(delivery, tenant).attempt.outcome
         if outcome != "http_200":
             raise RuntimeError(f"an attempt ended as {outcome}")
 

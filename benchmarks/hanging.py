@@ -6,7 +6,7 @@ import threading
 from contextlib import suppress
 from typing import Self
 
-from local.environment import HOST
+from local.constants import HOST
 
 _READ_BYTES = 64 * 1024
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from local.resources import Created
+from local.deployer.resources import Created
 
 
 class Cloud(Protocol):

@@ -7,9 +7,9 @@ from typing import Any
 
 from engine.arguments import output_names
 from engine.values import UNKNOWN
-from local.environment import ACCOUNT_ID, REGION
+from local.constants import ACCOUNT_ID, REGION
+from local.deployer.resources import Created
 from local.errors import LocalStackError
-from local.resources import Created
 
 NESTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "aws:apigatewayv2/domainName:DomainName": {

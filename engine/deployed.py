@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local.aws import Aws
-from local.control import QueueClock
-from local.launcher import Emulator
+from local.emulator.aws import Aws
+from local.emulator.control import QueueClock
+from local.emulator.launcher import Emulator
 from local.stack import LocalStack
 
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.values import declared
-from local.aws import Aws
-from local.errors import LocalStackError
-from local.resources import LOOKUPS, Created, Declared, Properties, create
+from local.deployer.resources import Created, Declared, Properties, create, look_up
+from local.emulator.aws import Aws
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +39,5 @@ class EmulatorCloud:
         )
 
     def look_up(self, token: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Answer as the local stack does.
-
-        Raises:
-            LocalStackError: the local stack does not know the lookup.
-        """
-        if token not in LOOKUPS:
-            raise LocalStackError(
-                f"The local stack does not know the lookup {token}: add its answer to "
-                "local/resources/lookups.py"
-            )
-        return LOOKUPS[token](self._aws, arguments)
+        """Answer as the local stack does; raises LocalStackError as that does."""
+        return look_up(self._aws, token, arguments)

@@ -11,8 +11,8 @@ from engine.keys import KEYS, TENANT
 from engine.plugin import EMULATOR
 from engine.report import Report, Step
 from handlers.model.delivery import Status
-from local.aws import Aws
-from local.launcher import Emulator, running_emulator
+from local.emulator.aws import Aws
+from local.emulator.launcher import Emulator, running_emulator
 from local.receiver import Receiver, accepts, refuses
 from local.waiting import wait_for
 

@@ -13,7 +13,7 @@ from pulumi.runtime.proto import provider_pb2_grpc
 from engine.computed import NoCloud
 from engine.emulated import EmulatorCloud
 from engine.provider import Provider
-from local.environment import HOST
+from local.constants import HOST
 
 EMULATOR = "ENGINE_EMULATOR"
 """The environment variable with the emulator's address; without it, nothing is created anywhere."""

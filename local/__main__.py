@@ -1,4 +1,4 @@
-"""`python -m local`: the stack on this machine, and its demonstration."""
+"""`python -m local`: the stack on this machine, and a demonstration of it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +12,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="The whole system on this machine: the Pulumi program, run against an emulator of AWS.",
+    help="The whole system on this machine: the Pulumi program runs against an emulator of AWS.",
 )
 
 FAILED = 1
@@ -24,7 +24,7 @@ def _parse_config(settings: list[str]) -> dict[str, str]:
     pairs = [setting.partition("=") for setting in settings]
     for key, equals, value in pairs:
         if not (key and equals):
-            raise typer.BadParameter(f"{key + equals + value!r} is not of the form key=value")
+            raise typer.BadParameter(f"{key + equals + value!r} must have the form key=value")
     return {key.removeprefix("webhook-delivery:"): value for key, _, value in pairs}
 
 
@@ -32,18 +32,18 @@ def _parse_config(settings: list[str]) -> dict[str, str]:
 def up(
     config: Annotated[
         list[str] | None,
-        typer.Option(help="Stack configuration as key=value, lists as JSON; may be repeated."),
+        typer.Option(help="Stack configuration as key=value, lists as JSON; repeatable."),
     ] = None,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where to answer on 127.0.0.1; 0 for a free port.")
+        int, typer.Option(min=0, max=65535, help="The port to answer on, on 127.0.0.1; 0 for a free one.")
     ] = 0,
     ready_file: Annotated[
         Path | None,
-        typer.Option(help="Write the stack's outputs here, as JSON, once everything answers."),
+        typer.Option(help="Write the stack's outputs to this file, as JSON, once everything answers."),
     ] = None,
 ) -> None:
     """Run the stack in the foreground until Ctrl-C."""
-    from local.up import up as run  # noqa: PLC0415 - help and bad options are answered at once
+    from local.up import up as run  # noqa: PLC0415 - help and refusals need no slow imports
 
     settings = _parse_config(config or [])
     try:
@@ -55,8 +55,8 @@ def up(
 
 @app.command()
 def demo() -> None:
-    """Show deliveries, retries, the dead-letter queue and a requeue; ends with 0 if every promise held."""
-    from local.demo import demonstrate  # noqa: PLC0415 - as above
+    """Show deliveries, retries, the dead-letter queue and a requeue; exits with 0 if every promise held."""
+    from local.demo.demonstration import demonstrate  # noqa: PLC0415 - as above
 
     try:
         with stopped_by_signals():

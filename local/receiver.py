@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback, as a customer would write one: it verifies by the public libraries."""
+"""A webhook receiver on loopback, as a customer would write it: it verifies with the public libraries."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from typing import Any, Self
 import standardwebhooks
 import stripe
 
-from local.environment import HOST
+from local.constants import HOST
 
 STRIPE = "stripe"
 STANDARD_WEBHOOKS = "standardwebhooks"
@@ -21,34 +21,34 @@ LIBRARIES = frozenset({STRIPE, STANDARD_WEBHOOKS})
 _MAX_BODY_BYTES = 1024 * 1024  # four times the largest event
 
 Answer = Callable[[int], int]
-"""The HTTP status for an attempt at one event, by its number from 1."""
+"""Gives the HTTP status for an attempt at one event; attempts count from 1."""
 
 
 def accepts(_attempt: int) -> int:
-    """Take every delivery."""
+    """Accept every delivery."""
     return 200
 
 
 def refuses(_attempt: int) -> int:
-    """Take none."""
+    """Fail every delivery."""
     return 500
 
 
 def accepts_after(failures: int) -> Answer:
-    """Fail so many times, then take it."""
+    """Fail this many attempts, then accept."""
     return lambda attempt: refuses(attempt) if attempt <= failures else accepts(attempt)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One request that came in.
+    """One request that the receiver got.
 
     Attributes:
         event_id: as in the header `webhook-id`.
-        attempt: how many requests for this event there were, this one included.
-        at: when it came, by the receiver's clock, in seconds since the epoch.
-        verified_by: the libraries that took its signature.
-        status: what it was answered with.
+        attempt: the number of requests for this event so far, this one included.
+        at: its time of arrival by the receiver's clock, in seconds since the epoch.
+        verified_by: the libraries that accepted its signature.
+        status: the HTTP status of the answer.
     """
 
     event_id: str
@@ -61,12 +61,12 @@ class Delivery:
 
     @property
     def verified(self) -> bool:
-        """Whether both libraries took its signature."""
+        """Whether both libraries accepted its signature."""
         return self.verified_by == LIBRARIES
 
     @property
     def succeeded(self) -> bool:
-        """Whether it was answered with 200."""
+        """Whether the answer was 200."""
         return self.status == accepts(self.attempt)
 
 
@@ -80,12 +80,12 @@ class Receiver:
         answers: Mapping[str, Answer] | None = None,
         on_delivery: Callable[[Delivery], None] | None = None,
     ) -> None:
-        """Answer by script.
+        """Prepare a receiver.
 
         Args:
-            clock: tells when a delivery came.
-            answers: how events are answered, by their type; events of other types are taken.
-            on_delivery: told of each delivery, in the thread that serves it, before it is answered.
+            clock: gives the time of a delivery.
+            answers: the answers to events, by their type; events of other types are accepted.
+            on_delivery: called with each delivery before it is answered, in the thread that serves it.
         """
         self.clock = clock
         self._answers = dict(answers or {})
@@ -114,21 +114,21 @@ class Receiver:
         return f"http://{HOST}:{self._server.server_address[1]}/webhooks"
 
     def trust(self, webhook_secret: str) -> None:
-        """Verify by this secret from now on; without one, nothing is verified."""
+        """Verify with this secret from now on; without a secret, no delivery counts as verified."""
         self._secret = webhook_secret
 
     def answer(self, event_type: str, how: Answer) -> None:
-        """Answer events of this type so from now on."""
+        """Answer events of this type in this way from now on."""
         with self._lock:
             self._answers[event_type] = how
 
     def deliveries(self, event_id: str | None = None) -> list[Delivery]:
-        """What came in so far, for one event or for all, in order."""
+        """The deliveries so far, of one event or of all, in order."""
         with self._lock:
             return [delivery for delivery in self._deliveries if event_id in (None, delivery.event_id)]
 
     def receive(self, headers: Mapping[str, str], body: bytes) -> int:
-        """Verify and record a request, and say how to answer it."""
+        """Verify and record a request; gives the HTTP status to answer with."""
         at = self.clock()
         event_id, event_type = headers.get("webhook-id", ""), _type_of(body)
         verified_by = verify(headers, body, self._secret) if self._secret else frozenset[str]()
@@ -150,7 +150,7 @@ class Receiver:
 
 
 def verify(headers: Mapping[str, str], body: bytes, webhook_secret: str) -> frozenset[str]:
-    """Which of the libraries `stripe` and `standardwebhooks`, as published, take a request's signature."""
+    """Those of the public libraries `stripe` and `standardwebhooks` that accept a request's signature."""
     verified_by: set[str] = set()
     try:
         stripe.Webhook.construct_event(body, headers.get("stripe-signature", ""), webhook_secret)  # pyright: ignore[reportUnknownMemberType] - untyped there
@@ -180,7 +180,7 @@ class _Server(ThreadingHTTPServer):
     receiver: Receiver
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a sender that went away, as one does that was killed."""
+        """Say nothing when a sender goes away, as one that is killed does."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -203,4 +203,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Write nothing: whoever runs the receiver is told by `on_delivery`."""
+        """Write nothing: `on_delivery` tells whoever runs the receiver."""

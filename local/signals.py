@@ -1,4 +1,4 @@
-"""How a command in the foreground is stopped."""
+"""Stops a command that runs in the foreground."""
 
 import signal
 from collections.abc import Generator
@@ -8,7 +8,7 @@ from typing import NoReturn
 
 @contextmanager
 def stopped_by_signals() -> Generator[None]:
-    """SIGINT and SIGTERM raise KeyboardInterrupt, once: what stops is not interrupted again."""
+    """Let the first SIGINT or SIGTERM raise KeyboardInterrupt; later ones do not interrupt the stopping."""
 
     def stop(*_signal: object) -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,4 +1,4 @@
-"""The whole stack on this machine: the emulator, and the program deployed into it."""
+"""The whole stack on this machine: the emulator with the program deployed into it."""
 
 import json
 from collections.abc import Mapping
@@ -19,25 +19,26 @@ from handlers.model.tenant import NewTenant, new_api_key
 from handlers.store.deliveries import DeliveryStore
 from handlers.store.table import Table
 from handlers.store.tenant_registry import TenantRegistry
-from local.aws import Aws
-from local.control import QueueClock
+from local import loopback
+from local.deployer.resources.functions import invoke
+from local.emulator.aws import Aws
+from local.emulator.control import QueueClock
+from local.emulator.launcher import Emulator, running_emulator
 from local.errors import LocalStackError
-from local.launcher import Emulator, running_emulator
-from local.resources.functions import invoke
 
 LOCAL_CONFIG: Mapping[str, Any] = MappingProxyType({"allowPrivateTargets": True, "bundleTarget": "host"})
-"""All that differs from a deployed stack."""
+"""Everything that differs from a deployed stack."""
 
-_ANSWER_SECONDS = 35  # the ingest function's own limit
+_ANSWER_SECONDS = 35  # the ingest function may run that long
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueuedMessage:
-    """A message as it lies in a queue; looking at it does not receive it.
+    """A message in a queue, read without receiving it.
 
     Attributes:
-        visible_at: when it is handed out next, in whole seconds by the queues' clock, rounded down.
-        receive_count: how often it was handed out.
+        visible_at: when the queue hands it out next, in whole seconds by the queues' clock, rounded down.
+        receive_count: how often the queue has handed it out.
     """
 
     body: str
@@ -47,7 +48,7 @@ class QueuedMessage:
 
     @property
     def event_id(self) -> str:
-        """The event that the message names."""
+        """The id of the event that the message names."""
         return json.loads(self.body)["eventId"]
 
 
@@ -55,9 +56,9 @@ class LocalStack:
     """A running stack while its context lasts.
 
     Attributes:
-        outputs: the stack's outputs; the URLs among them can be reached on this machine.
+        outputs: the stack's outputs; their URLs can be reached on this machine.
         url: answers for AWS (`aws_endpoint_url`) and for the HTTP API.
-        aws: clients for its resources.
+        aws: clients of its resources.
         clock: the queues' clock.
     """
 
@@ -73,8 +74,8 @@ class LocalStack:
         """Prepare a stack.
 
         Args:
-            config: stack configuration by key, without namespace, over `LOCAL_CONFIG`.
-            port: where to answer on 127.0.0.1; 0 for a free one.
+            config: stack configuration by key, without namespace; it overrides `LOCAL_CONFIG`.
+            port: the port to answer on, on 127.0.0.1; 0 for a free one.
             ready_file: a file that goes when the stack goes, even if this process is killed.
         """
         self._config = {**LOCAL_CONFIG, **(config or {})}
@@ -87,7 +88,7 @@ class LocalStack:
 
         Raises:
             ProgramError: the program refused the configuration.
-            LocalStackError: the stack cannot be started; the message says why.
+            LocalStackError: the stack did not start; the message says why.
         """
         with ExitStack() as starting:
             self.emulator = starting.enter_context(
@@ -105,7 +106,7 @@ class LocalStack:
         self._running.close()
 
     def create_tenant(self, tenant_id: str, target_url: str) -> NewTenant:
-        """Create a tenant with an API key and a webhook secret. Raises as `TenantRegistry.create`."""
+        """Create a tenant with an API key and a webhook secret; raises what `TenantRegistry.create` does."""
         tenants = TenantRegistry(Table(self.aws.dynamodb, self.outputs["tenant_table_name"]))
         return tenants.create(tenant_id=tenant_id, target_url=target_url, now=datetime.now(UTC))
 
@@ -113,20 +114,19 @@ class LocalStack:
         """Send an event as a producer does; gives its id.
 
         Raises:
-            LocalStackError: it was not accepted.
+            LocalStackError: the API did not accept it.
         """
         answer = self.request("POST", api_key, json={"type": event_type, "data": data})
         if answer.status_code != HTTPStatus.ACCEPTED:
-            raise LocalStackError(f"an event was not accepted: {answer.status_code}, {answer.text}")
+            raise LocalStackError(f"the API did not accept an event: {answer.status_code}, {answer.text}")
         return answer.json()["id"]
 
     def request(
         self, method: str, api_key: str, *, path: str | None = None, **content: Any
     ) -> requests.Response:
-        """A request with this key to `events_url`, or to another path of the API."""
+        """Send a request with this key to `events_url`, or to another path of the API."""
         url = self.outputs["events_url"] if path is None else self.outputs["endpoint_url"] + path
-        with requests.Session() as session:
-            session.trust_env = False  # proxies are for other hosts
+        with loopback.session() as session:
             return session.request(
                 method,
                 url,
@@ -136,7 +136,7 @@ class LocalStack:
             )
 
     def delivery(self, tenant_id: str, event_id: str) -> Delivery | None:
-        """A delivery as the table has it."""
+        """A delivery as it stands in the table, without the event's body."""
         key = EventKey(tenant_id=tenant_id, event_id=event_id)
         store = DeliveryStore(table=Table(self.aws.dynamodb, self.outputs["events_table_name"]))
         return store.read([key], bodies=False).deliveries.get(key)
@@ -151,7 +151,7 @@ class LocalStack:
         return json.loads(invoke(self.aws, name, json.dumps(request or {})))
 
     def queued(self) -> list[QueuedMessage]:
-        """The messages of the delivery queue, those that wait for a retry included."""
+        """The messages of the delivery queue, including those that wait for a retry."""
         return self._peek(self.outputs["queue_url"])
 
     def dead_letters(self) -> list[QueuedMessage]:
@@ -159,8 +159,7 @@ class LocalStack:
         return self._peek(self.outputs["dlq_url"])
 
     def _peek(self, queue_url: str) -> list[QueuedMessage]:
-        with requests.Session() as session:
-            session.trust_env = False
+        with loopback.session() as session:
             answer = session.get(
                 f"{self.url}/_ministack/sqs/messages", params={"QueueUrl": queue_url}, timeout=_ANSWER_SECONDS
             )
@@ -179,29 +178,29 @@ class LocalStack:
         ]
 
     def _wait_until_it_answers(self) -> None:
-        """One request and one empty batch: both functions have started, and ingest reads the table."""
+        """Send one request and one empty batch; after them both functions run, and ingest reads its table."""
         with ThreadPoolExecutor() as pool:
             batch = pool.submit(invoke, self.aws, self.outputs["worker_function_name"], '{"Records": []}')
             answer = self.request("POST", new_api_key(), json={})
             batch.result()
         if answer.status_code != HTTPStatus.UNAUTHORIZED:
             raise LocalStackError(
-                f"{self.outputs['events_url']} answers a request with an unknown key by "
-                f"{answer.status_code}, {answer.text}; the emulator's log:\n{self.emulator.log()}"
+                f"{self.outputs['events_url']} answered {answer.status_code}, {answer.text}, to an unknown "
+                f"key; the emulator's log:\n{self.emulator.log()}"
             )
 
 
 def _deploy(emulator: Emulator, aws: Aws, config: Mapping[str, Any]) -> dict[str, Any]:
-    # Imported while the emulator starts: the providers' SDK takes as long.
+    # The SDK of the provider takes as long to import as the emulator takes to start.
     import pulumi_aws  # noqa: F401, PLC0415 # pyright: ignore[reportUnusedImport] - the program's own import is instant then
 
-    from local.program import deploy  # noqa: PLC0415
+    from local.deployer.program import deploy  # noqa: PLC0415
 
     emulator.wait_until_it_answers()
     return deploy(aws, config)
 
 
 def _reachable(outputs: Mapping[str, Any], url: str) -> dict[str, Any]:
-    """The outputs with URLs that lead here: a domain of one's own leads to where it is deployed."""
+    """The outputs with URLs that lead here, where a custom domain would lead to a deployed stack."""
     endpoint_url, events_url = outputs["endpoint_url"], outputs["events_url"]
     return {**outputs, "endpoint_url": url, "events_url": events_url.replace(endpoint_url, url, 1)}

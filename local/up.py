@@ -1,4 +1,4 @@
-"""The stack in the foreground, with a tenant and a receiver to try it by."""
+"""`up`: the stack in the foreground, with a tenant and a receiver to try it."""
 
 import json
 import os
@@ -25,16 +25,16 @@ def up(*, config: Mapping[str, Any], port: int, ready_file: Path | None) -> None
 
     Args:
         config: stack configuration by key, without namespace.
-        port: where to answer on 127.0.0.1; 0 for a free one.
-        ready_file: written once everything answers, removed at the end.
+        port: the port to answer on, on 127.0.0.1; 0 for a free one.
+        ready_file: written once everything answers; removed at the end.
 
     Raises:
         ProgramError: the program refused the configuration.
-        LocalStackError: the stack could not be started, or did not stay.
+        LocalStackError: the stack did not start, or did not stay.
     """
     if ready_file:
-        _make_way_for(ready_file)
-    typer.echo("Starting the stack; the first time, the functions' bundles are built as well.\n")
+        _remove_stale(ready_file)
+    typer.echo("Starting the stack; the first time builds the functions' bundles too.\n")
     with (
         suppress(KeyboardInterrupt),
         stopped_by_signals(),
@@ -43,24 +43,24 @@ def up(*, config: Mapping[str, Any], port: int, ready_file: Path | None) -> None
     ):
         tenant = stack.create_tenant(DEMO_TENANT, receiver.url)
         receiver.trust(tenant.webhook_secret)
-        with _readiness(ready_file, {**stack.outputs, "aws_endpoint_url": stack.url}):
+        with _ready_file_written(ready_file, {**stack.outputs, "aws_endpoint_url": stack.url}):
             _greet(stack, tenant, receiver)
             stack.emulator.process.wait()
             raise LocalStackError(f"the emulator ended by itself; its log:\n{stack.emulator.log()}")
 
 
-def _make_way_for(ready_file: Path) -> None:
-    """Remove what an earlier run may have left, so that nobody takes it for this one's."""
+def _remove_stale(ready_file: Path) -> None:
+    """Remove a file that an earlier run may have left, so that nobody takes it for this run's."""
     if not ready_file.absolute().parent.is_dir():
-        raise LocalStackError(f"--ready-file {ready_file}: its folder does not exist, create it first")
+        raise LocalStackError(f"--ready-file {ready_file}: its folder does not exist: create it first")
     if ready_file.is_dir():
         raise LocalStackError(f"--ready-file {ready_file} is a folder: name a file")
     ready_file.unlink(missing_ok=True)
 
 
 @contextmanager
-def _readiness(ready_file: Path | None, outputs: Mapping[str, Any]) -> Generator[None]:
-    """The file is there, complete and for its owner alone, while the context lasts."""
+def _ready_file_written(ready_file: Path | None, outputs: Mapping[str, Any]) -> Generator[None]:
+    """Keep the complete file there, for its owner alone, while the context lasts."""
     if ready_file is None:
         yield
         return
@@ -77,7 +77,7 @@ def _readiness(ready_file: Path | None, outputs: Mapping[str, Any]) -> Generator
 def _greet(stack: LocalStack, tenant: NewTenant, receiver: Receiver) -> None:
     body = json.dumps({"type": "order.created", "data": {"orderId": "o-1001", "total": 4250}})
     typer.echo(f"Endpoint   {stack.outputs['endpoint_url']}")
-    typer.echo(f"Tenant     {tenant.tenant_id}, its events go to {receiver.url}, which is shown below")
+    typer.echo(f"Tenant     {tenant.tenant_id}; its deliveries to {receiver.url} are shown below")
     typer.echo("\nSend an event:\n")
     typer.echo(
         f"curl -i -X POST {stack.outputs['events_url']} -H 'Authorization: Bearer {tenant.api_key}' "

@@ -1,4 +1,4 @@
-"""Waiting for what another process does: by looking, with a deadline."""
+"""Waits for what another process does: looks again and again until a deadline."""
 
 import time
 from collections.abc import Callable
@@ -12,15 +12,15 @@ _PAUSE_SECONDS = 0.02
 
 
 def wait_for(what: str, look: Callable[[], T | None], *, seconds: float) -> T:
-    """Look again and again until there is something true to see, and return it.
+    """Call `look` until it gives something true, and return that.
 
     Args:
-        what: what is waited for, for the message; completes "... did not happen".
-        look: gives something true once it is there.
-        seconds: how long to wait at most.
+        what: what the wait is for; the error says "`what` did not happen".
+        look: gives something true once it has happened.
+        seconds: the longest wait.
 
     Raises:
-        DeadlineError: it was not there in time.
+        DeadlineError: it did not happen in time.
     """
     deadline = time.monotonic() + seconds
     while True:

@@ -32,20 +32,24 @@ def choose_stack(
     context: typer.Context,
     outputs: Annotated[
         Path | None,
-        typer.Option(help="The stack's outputs: a ready file of the local stack, or - for standard input."),
+        typer.Option(
+            help="A file with the stack's outputs, such as a local stack's ready file; - for standard input."
+        ),
     ] = None,
-    stack: Annotated[str | None, typer.Option(help="The Pulumi stack, instead of the selected one.")] = None,
+    stack: Annotated[
+        str | None, typer.Option(help="The Pulumi stack; the selected one unless given.")
+    ] = None,
 ) -> None:
-    """Look after a webhook delivery stack: by default the one that `pulumi stack output --json` tells of."""
+    """Operate a webhook delivery stack: by default the one that `pulumi stack output --json` describes."""
     read = partial(outputs_of_file, outputs) if outputs else partial(outputs_of_pulumi, stack)
     context.obj = Stack(read)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; what goes wrong is told in one line on standard error.
+    """Run a command; an error is one line on standard error.
 
     Raises:
-        SystemExit: always, with 0, with 1 for what failed, or with 2 for what was given wrong.
+        SystemExit: always: with 0, with 1 if the command failed, or with 2 if its input was wrong.
     """
     try:
         app(args=arguments)

@@ -1,4 +1,4 @@
-"""What goes wrong at the command line, in one line for the operator."""
+"""Errors of the command line, each one line for the operator."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -7,20 +7,20 @@ from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionEr
 
 
 class OpsError(Exception):
-    """A command that failed; the message says why and what to do. The exit code is 1."""
+    """A command failed; the message says why and what to do. The exit code is 1."""
 
     exit_code = 1
 
 
 class InputError(OpsError):
-    """A command that was given something wrong. The exit code is 2."""
+    """The input of a command is wrong. The exit code is 2."""
 
     exit_code = 2
 
 
 @contextmanager
-def told_plainly() -> Generator[None]:
-    """Turn what AWS's SDK raises into an OpsError that says what to do."""
+def aws_errors_explained() -> Generator[None]:
+    """Turn an error of AWS's SDK into an OpsError that says what to do."""
     try:
         yield
     except NoCredentialsError as error:
@@ -31,14 +31,14 @@ def told_plainly() -> Generator[None]:
         code = error.response.get("Error", {}).get("Code", "")
         raise OpsError(f"AWS refused {error.operation_name}: {error}{_remedy(code)}") from error
     except BotoCoreError as error:
-        raise OpsError(f"AWS could not be asked: {error}") from error
+        raise OpsError(f"the request to AWS failed: {error}") from error
 
 
 def _remedy(code: str) -> str:
     if code in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}:
-        return " - use credentials of the stack's account that may do this"
+        return " - use credentials of the stack's account that allow this"
     if code == "ResourceNotFoundException":
-        return " - do the outputs belong to a stack that is still deployed?"
+        return " - is the stack of these outputs still deployed?"
     if code in {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException"}:
-        return " - sign in again, for example by `aws sso login`"
+        return " - sign in again, for example with `aws sso login`"
     return ""

@@ -1,7 +1,7 @@
-"""Calls that wait for minutes: what is between us and AWS must not take them for forgotten.
+"""Keeps a connection to AWS alive while a call waits for minutes.
 
-A NAT gateway forgets a connection that is silent for 350 seconds (VPC user guide), and others sooner. What
-botocore itself has for it, `tcp_keepalive`, begins after the system's two hours.
+A NAT gateway drops a connection that is silent for 350 seconds (VPC user guide), and others drop it sooner.
+botocore's own option, `tcp_keepalive`, starts only after the system's two hours.
 """
 
 import socket
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 60
 CONNECT_SECONDS = 60.0
 
-# Darwin calls it otherwise.
+# Darwin has another name for it.
 _IDLE = getattr(socket, "TCP_KEEPIDLE", getattr(socket, "TCP_KEEPALIVE", None))
 SOCKET_OPTIONS = [
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
@@ -28,11 +28,11 @@ SOCKET_OPTIONS = [
 def keep_invocations_alive(
     client: "LambdaClient", *, read_timeout: float, verify: str | bool
 ) -> "LambdaClient":
-    """Send this client's invocations over connections that say something once a minute.
+    """Send this client's invocations over connections with a keep-alive probe once a minute.
 
     Args:
-        client: of Lambda.
-        read_timeout: how long an answer may take, in seconds.
+        client: a client of Lambda.
+        read_timeout: the longest wait for an answer, in seconds.
         verify: a file of certificates, or True for botocore's own.
     """
     session_class: Any = URLLib3Session  # its stubs know fewer types than it takes

@@ -1,7 +1,7 @@
-"""The commands that print IAM policies: what deploying a stack takes, and what these commands take.
+"""`policies`: prints the IAM policies to deploy a stack and to run these commands.
 
-They ask nobody: neither for a stack nor for credentials. Which actions there are, and which of them can be
-limited to resources, is told by AWS's service authorization reference.
+It needs neither a stack nor credentials. AWS's service authorization reference says which actions exist and
+which of them can be limited to resources.
 """
 
 import json
@@ -12,19 +12,19 @@ from typing import Any
 import typer
 
 LONGEST = 6144
-"""Characters of a managed policy, white space not counted (IAM user guide, "IAM and AWS STS quotas")."""
+"""Most characters of a managed policy, white space not counted (IAM user guide, "IAM and AWS STS quotas")."""
 
 app = typer.Typer(no_args_is_help=True, help="Print IAM policies, for `aws iam create-policy`.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What a statement is about.
+    """The resources and the condition of a statement.
 
     Attributes:
-        resources: ARNs; `webhooks-` begins every name that the program makes up or gives.
-        unlimited: why they are not limited to the program's names; empty where they are.
-        condition: as IAM takes it.
+        resources: ARNs; every name that the program makes up or gives begins with `webhooks-`.
+        unlimited: why the ARNs are not limited to the program's names; empty if they are.
+        condition: in IAM's form.
     """
 
     resources: Sequence[str]
@@ -35,8 +35,8 @@ class Scope:
 _FUNCTIONS = "arn:aws:lambda:*:*:function:webhooks-*"
 _OF_OUR_FUNCTIONS: Mapping[str, Any] = {"ArnLike": {"lambda:FunctionArn": _FUNCTIONS}}
 _MAPPINGS = "arn:aws:lambda:*:*:event-source-mapping:*"
-_AWS_MAKES_ID = "AWS makes up the id, which is no name of ours"
-_NO_RESOURCE = "IAM takes no resource for these actions"
+_AWS_MAKES_ID = "AWS makes up the id, so it does not begin with our prefix"
+_NO_RESOURCE = "IAM cannot limit these actions to resources"
 
 SCOPES: Mapping[str, Scope] = {
     "NoResource": Scope(resources=["*"], unlimited=_NO_RESOURCE),
@@ -45,7 +45,7 @@ SCOPES: Mapping[str, Scope] = {
     "Functions": Scope(resources=[_FUNCTIONS]),
     "NewMappings": Scope(resources=["*"], unlimited=_NO_RESOURCE, condition=_OF_OUR_FUNCTIONS),
     "Mappings": Scope(resources=[_MAPPINGS], unlimited=_AWS_MAKES_ID, condition=_OF_OUR_FUNCTIONS),
-    # IAM is not told the function when it is about tags.
+    # A request about tags does not tell IAM the function.
     "MappingTags": Scope(resources=[_MAPPINGS], unlimited=_AWS_MAKES_ID),
     "Roles": Scope(resources=["arn:aws:iam::*:role/webhooks-*"]),
     "RolesOfFunctions": Scope(
@@ -58,8 +58,8 @@ SCOPES: Mapping[str, Scope] = {
             "arn:aws:logs:*:*:log-group:/aws/vendedlogs/webhooks-*",
         ]
     ),
-    # API Gateway writes its access log by what its caller may do (developer guide, "Configure logging for
-    # HTTP APIs in API Gateway", "Permissions to activate logging").
+    # API Gateway sets up its access log with the permissions of its caller (developer guide, "Configure
+    # logging for HTTP APIs in API Gateway", "Permissions to activate logging").
     "AccessLog": Scope(resources=["*"], unlimited=_NO_RESOURCE),
     "Apis": Scope(
         resources=[
@@ -71,20 +71,20 @@ SCOPES: Mapping[str, Scope] = {
     ),
     "DomainNames": Scope(
         resources=["arn:aws:apigateway:*::/domainnames", "arn:aws:apigateway:*::/domainnames/*"],
-        unlimited="the domain name is the operator's choice, and creating one is a POST to the list",
+        unlimited="the operator chooses the domain name, and creating one is a POST to the list",
     ),
-    # API Gateway makes this role when the account has none (developer guide, "Using service-linked roles for
+    # API Gateway creates this role if the account has none (developer guide, "Using service-linked roles for
     # API Gateway").
     "RoleOfApiGateway": Scope(
         resources=["arn:aws:iam::*:role/aws-service-role/ops.apigateway.amazonaws.com/*"],
-        unlimited="the role is API Gateway's own, and its name AWS's",
+        unlimited="the role is API Gateway's own, and AWS chose its name",
         condition={"StringEquals": {"iam:AWSServiceName": "ops.apigateway.amazonaws.com"}},
     ),
     "Rules": Scope(resources=["arn:aws:events:*:*:rule/webhooks-*"]),
     "Alarms": Scope(resources=["arn:aws:cloudwatch:*:*:alarm:webhooks-*"]),
     "AlarmList": Scope(
         resources=["arn:aws:cloudwatch:*:*:alarm:*"],
-        unlimited="a list is asked for: AWS documents only for some kinds of alarm that names narrow it",
+        unlimited="it lists alarms, and AWS documents only for some kinds that names narrow the list",
     ),
     "Dashboards": Scope(resources=["arn:aws:cloudwatch::*:dashboard/webhooks-*"]),
     "Topics": Scope(resources=["arn:aws:sns:*:*:webhooks-*"]),
@@ -93,23 +93,23 @@ SCOPES: Mapping[str, Scope] = {
     "ZoneRecords": Scope(
         resources=["arn:aws:route53:::hostedzone/*"],
         unlimited=_AWS_MAKES_ID,
-        # The alias of the domain name, and the proof that ACM asks for.
+        # The domain name's alias, and the proof of ownership for ACM.
         condition={
             "ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["A", "CNAME"]}
         },
     ),
     "ZoneChanges": Scope(resources=["arn:aws:route53:::change/*"], unlimited=_AWS_MAKES_ID),
 }
-"""The statements of the deployer's policy by their Sids, in their order."""
+"""The statements of the deployer's policy by Sid, in their order."""
 
 Needs = Mapping[str, str]
-"""Actions, without their service and separated by spaces, by `service` and Sid: `sqs Queues`."""
+"""Actions without their service, separated by spaces; the key is service and Sid, such as `sqs Queues`."""
 
 _API: Needs = {"apigateway Apis": "DELETE GET PATCH POST"}
 _QUEUE_POLICY: Needs = {"sqs Queues": "GetQueueAttributes SetQueueAttributes"}
 
 PROVIDER: Needs = {"sts NoResource": "GetCallerIdentity"}
-"""What the AWS provider asks for when it starts; whether the region exists, it does not ask."""
+"""What the AWS provider asks when it starts; it does not ask whether the region exists."""
 
 RESOURCES: Mapping[str, Needs] = {
     "aws:acm/certificate:Certificate": {
@@ -121,14 +121,14 @@ RESOURCES: Mapping[str, Needs] = {
     },
     "aws:acm/certificateValidation:CertificateValidation": {"acm Certificates": "DescribeCertificate"},
     "aws:apigatewayv2/api:Api": {
-        # The service authorization reference does not list the two for tags, but AWS asks for them.
+        # The service authorization reference does not list the two tag actions, but AWS demands them.
         "apigateway Apis": "DELETE GET PATCH POST PUT TagResource UntagResource",
         "iam RoleOfApiGateway": "CreateServiceLinkedRole",
     },
     "aws:apigatewayv2/apiMapping:ApiMapping": {"apigateway DomainNames": "DELETE GET PATCH POST"},
     "aws:apigatewayv2/domainName:DomainName": {
         "apigateway DomainNames": "DELETE GET PATCH POST PUT TagResource UntagResource",
-        "apigateway Apis": "DELETE GET POST PUT",  # /tags/*, where a domain name's tags are too
+        "apigateway Apis": "DELETE GET POST PUT",  # for /tags/*, which has a domain name's tags too
         "iam RoleOfApiGateway": "CreateServiceLinkedRole",
     },
     "aws:apigatewayv2/integration:Integration": _API,
@@ -157,8 +157,8 @@ RESOURCES: Mapping[str, Needs] = {
         "cloudwatch Alarms": "DeleteAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource",
         "cloudwatch AlarmList": "DescribeAlarms",
     },
-    # Nothing of KMS: the policy of DynamoDB's key lets in whoever may use DynamoDB (DynamoDB developer guide,
-    # "DynamoDB encryption at rest: usage notes").
+    # No KMS action: the policy of DynamoDB's key admits everybody who may use DynamoDB (DynamoDB developer
+    # guide, "DynamoDB encryption at rest: usage notes").
     "aws:dynamodb/table:Table": {
         "dynamodb Tables": (
             "CreateTable DeleteTable DescribeContinuousBackups DescribeTable DescribeTimeToLive "
@@ -216,16 +216,16 @@ RESOURCES: Mapping[str, Needs] = {
 
 LOOKUPS: Mapping[str, Needs] = {
     "aws:index/getCallerIdentity:getCallerIdentity": {"sts NoResource": "GetCallerIdentity"},
-    "aws:index/getRegion:getRegion": {},  # the provider's own configuration tells
+    "aws:index/getRegion:getRegion": {},  # the provider knows it from its own configuration
     "aws:route53/getZone:getZone": {
         "route53 NoResource": "ListHostedZones",
         "route53 Zones": "GetHostedZone ListTagsForResource",
     },
 }
-"""The same for each function of the provider that the program calls."""
+"""The same for each lookup that the program makes through the provider."""
 
 OPERATOR: Mapping[str, tuple[Scope, Sequence[str]]] = {
-    # Changes of all rows of a tenant are transactions, which take the permissions of what is in them.
+    # A change of all rows of a tenant is a transaction, which needs the permission of each action in it.
     "Tenants": (
         Scope(resources=["arn:aws:dynamodb:*:*:table/webhooks-tables-tenant-api-keys-*"]),
         ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Scan", "dynamodb:UpdateItem"],
@@ -235,12 +235,12 @@ OPERATOR: Mapping[str, tuple[Scope, Sequence[str]]] = {
         ["lambda:InvokeFunction"],
     ),
 }
-"""What these commands do by their operator's credentials; `seed` posts events by an API key."""
+"""What these commands do with their operator's credentials; `seed` posts events with an API key."""
 
 
 @app.command()
 def deployer() -> None:
-    """Print what `pulumi up`, `refresh` and `destroy` need; where Pulumi's state is kept is not in it."""
+    """Print what `pulumi up`, `refresh` and `destroy` need; access to Pulumi's state is not in it."""
     typer.echo(json.dumps(deployer_policy(), indent=2))
 
 
@@ -251,7 +251,7 @@ def operator() -> None:
 
 
 def deployer_policy() -> dict[str, Any]:
-    """The policy of whoever deploys, in every configuration."""
+    """The policy of whoever deploys a stack, in any configuration."""
     actions: dict[str, set[str]] = {sid: set() for sid in SCOPES}
     for needs in (PROVIDER, *RESOURCES.values(), *LOOKUPS.values()):
         for place, names in needs.items():
@@ -261,7 +261,7 @@ def deployer_policy() -> dict[str, Any]:
 
 
 def operator_policy() -> dict[str, Any]:
-    """The policy of whoever looks after tenants and requeues."""
+    """The policy of whoever manages tenants and requeues events."""
     return _document([_statement(sid, scope, actions) for sid, (scope, actions) in OPERATOR.items()])
 
 

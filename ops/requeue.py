@@ -1,4 +1,4 @@
-"""The command that sends failed events again."""
+"""`requeue`: sends failed events again."""
 
 import json
 from collections.abc import Mapping
@@ -9,22 +9,23 @@ import typer
 from handlers.recovery.requeue import Reason
 from handlers.recovery.requeue_request import REFUSED, RequeueInputError, RequeueRequest
 from ops import show
-from ops.errors import InputError, OpsError, told_plainly
+from ops.errors import InputError, OpsError, aws_errors_explained
 from ops.show import AsJson
 from ops.stack import Stack
 
 _FILTERS = ("tenantId", "eventIds", "since", "until")
-_WHY: Mapping[str, str] = {
-    Reason.UNKNOWN: "there is no such event of its tenant, or it has expired",
+_EXPLANATIONS: Mapping[str, str] = {
+    Reason.UNKNOWN: "its tenant has no such event, or it has expired",
     Reason.DELIVERED: "it was delivered",
-    Reason.WAITING: "it waits for an attempt already",
-    Reason.NOT_FAILED: "it is delivered, waiting or unknown; give the tenant to be told which",
+    Reason.WAITING: "it is already waiting for an attempt",
+    Reason.NOT_FAILED: "it is delivered, waiting or unknown; give the tenant to see which",
     Reason.OUT_OF_RANGE: "it was not created between since and until",
-    Reason.NOT_REACHED: "limit or time ran out, it failed again, or DynamoDB did not answer; run it again",
-    Reason.TENANT_NOT_FOUND: "its tenant is gone",
+    Reason.NOT_REACHED: "limit or time ran out, it failed again, or DynamoDB did not answer; requeue again",
+    Reason.TENANT_NOT_FOUND: "its tenant does not exist any more",
 }
+# A remark repeats up to this many ids.
 _IDS_REPEATED = 3
-# Why even an event that failed was left.
+# The reasons for which even a failed event is left.
 _HELD_UP = frozenset({Reason.NOT_REACHED, Reason.TENANT_NOT_FOUND})
 
 
@@ -34,15 +35,19 @@ def requeue(  # noqa: PLR0917 - one parameter per option
     event_id: Annotated[list[str] | None, typer.Option(help="Only this event; repeatable.")] = None,
     since: Annotated[
         str | None,
-        typer.Option(help="Only events created from this time on, for example 2026-11-23T10:00:00Z."),
+        typer.Option(help="Only events created at this time or later, for example 2026-11-23T10:00:00Z."),
     ] = None,
     until: Annotated[
         str | None,
         typer.Option(help="Only events created before this time, for example 2026-11-23T10:00:00Z."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="At most so many events.")] = None,
-    rate_per_second: Annotated[float | None, typer.Option(help="At most so many events a second.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
+    limit: Annotated[int | None, typer.Option(help="At most this many events.")] = None,
+    rate_per_second: Annotated[
+        float | None, typer.Option(help="At most this many events per second.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing; only count what would be sent.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Send failed events again: all of them, or those that the options choose."""
@@ -60,7 +65,7 @@ def requeue(  # noqa: PLR0917 - one parameter per option
         RequeueRequest.parse(payload)
     except RequeueInputError as error:
         raise InputError(str(error)) from error
-    with told_plainly(), show.progress.status("requeue is running, for up to 15 minutes"):
+    with aws_errors_explained(), show.progress.status("requeue is running, for up to 15 minutes"):
         report = _invoke(context.obj, payload)
     show.result(
         report if as_json else _for_people(report),
@@ -78,16 +83,17 @@ def _invoke(stack: Stack, payload: dict[str, Any]) -> dict[str, Any]:
     document: dict[str, Any] = json.loads(answer["Payload"].read())
     if "FunctionError" not in answer:
         return document
-    told = document.get("errorMessage", document)
-    if str(told).startswith(REFUSED):  # the error's type is not told everywhere
-        raise InputError(str(told))
+    message = str(document.get("errorMessage", document))
+    if message.startswith(REFUSED):  # not every stack reports the error's type
+        raise InputError(message)
     raise OpsError(
-        f"the requeue function failed: {told}. What it had sent is sent; run it again for the rest"
+        f"the requeue function failed: {message}. The events it sent before stay sent; "
+        "run requeue again for the rest"
     )
 
 
 def _for_people(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The report with what was left in words, and without claiming that a dry run sent anything."""
+    """The report with reasons in words; a dry run is not said to have sent anything."""
     shown = {
         "would be requeued" if name == "requeued" and report["dryRun"] else name: value
         for name, value in report.items()
@@ -98,21 +104,21 @@ def _for_people(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _in_words(reason: str) -> str:
-    # The function may be of a later version than this command.
-    return f"{reason}: {_WHY[reason]}" if reason in _WHY else reason
+    # The function may be newer than this command.
+    return f"{reason}: {_EXPLANATIONS[reason]}" if reason in _EXPLANATIONS else reason
 
 
 def _why_none(report: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
-    """What it means that no event was requeued, for somebody who expected some."""
+    """Why no event was requeued, for an operator who expected some."""
     reasons = {entry["reason"] for entry in report.get("left", ())}
     if report["remaining"]:
-        return f"the time ran out before any of {report['remaining']} failed events was sent: run it again"
+        return f"time ran out before any of {report['remaining']} failed events was sent: run requeue again"
     if reasons & _HELD_UP:
-        return "none could be requeued: `left` tells why"
+        return "no event could be requeued: `left` says why"
     asked = ", ".join(f"{name} {_named(payload[name])}" for name in _FILTERS if name in payload)
     if not asked:
         return "there are no failed events"
-    return f"no failed event matches {asked}" + (": `left` tells why" if reasons else "")
+    return f"no failed event matches {asked}" + (": `left` says why" if reasons else "")
 
 
 def _named(value: str | list[str]) -> str:

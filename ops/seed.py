@@ -1,4 +1,4 @@
-"""The command that fills a stack with a few tenants and events, to look at."""
+"""`seed`: fills a stack with a few tenants and events to look at."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from ops import show
-from ops.errors import InputError, OpsError, told_plainly
+from ops.errors import InputError, OpsError, aws_errors_explained
 from ops.show import AsJson
 from ops.stack import Stack
 from ops.tenants import create_tenant, created_document
@@ -39,22 +39,26 @@ class SeedTenant(_Model):
 
 
 class Seed(_Model):
-    """What a seed file holds."""
+    """The content of a seed file."""
 
     tenants: list[SeedTenant]
 
 
 def seed(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="What to create, as JSON.")] = DEFAULT_FILE,
-    target_url: Annotated[str | None, typer.Option(help="Deliver to this URL instead of the file's.")] = None,
+    file: Annotated[
+        Path, typer.Argument(help="A JSON file with the tenants and events to create.")
+    ] = DEFAULT_FILE,
+    target_url: Annotated[
+        str | None, typer.Option(help="Deliver to this URL instead of those in the file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create the tenants of a file and send their events; print the new keys and secrets, this once."""
+    """Create the tenants of a file and send their events; new keys and secrets are printed only this once."""
     stack: Stack = context.obj
     content = read_seed(file)
-    with told_plainly():
-        created = list(_sow(stack, content, target_url))
+    with aws_errors_explained():
+        created = list(_create_and_send(stack, content, target_url))
     show.results(created, as_json=as_json, title="Tenant created: shown this once")
 
 
@@ -62,7 +66,7 @@ def read_seed(file: Path) -> Seed:
     """Read a seed file.
 
     Raises:
-        InputError: it cannot be read or is not of the right shape; the place is named.
+        InputError: it cannot be read or has the wrong shape; the message names the place.
     """
     try:
         return Seed.model_validate_json(file.read_bytes())
@@ -73,11 +77,11 @@ def read_seed(file: Path) -> Seed:
         raise InputError(f"{file}: {faults}") from error
 
 
-def _sow(stack: Stack, content: Seed, target_url: str | None) -> Iterator[dict[str, Any]]:
+def _create_and_send(stack: Stack, content: Seed, target_url: str | None) -> Iterator[dict[str, Any]]:
     for tenant in content.tenants:
         if stack.tenants.show(tenant.tenant_id) is not None:
-            # Its key was shown when it was created and cannot be read back.
-            show.progress.print(f"tenant {tenant.tenant_id} is there already: kept, none of its events sent")
+            # Its key was shown only once and cannot be read back.
+            show.progress.print(f"tenant {tenant.tenant_id} exists already: kept, none of its events sent")
             continue
         created = create_tenant(stack, tenant.tenant_id, target_url or tenant.target_url)
         ids = [_send(stack, created.api_key, event) for event in tenant.events]

@@ -1,4 +1,4 @@
-"""What commands print: one JSON document, or lines and tables for people."""
+"""Prints results: one JSON document, or lines and tables for people."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from rich.text import Text
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")]
 
 progress = Console(stderr=True, markup=False)
-"""Where progress and remarks go, so that standard output holds the result alone."""
+"""For progress and remarks; standard output holds only the result."""
 
 
 def result(document: Any, *, as_json: bool, title: str) -> None:
@@ -35,7 +35,7 @@ def results(documents: Sequence[Mapping[str, Any]], *, as_json: bool, title: str
 
 
 def _print_object(title: str, document: Mapping[str, Any]) -> None:
-    """Each value whole and in one line, however narrow the terminal is: some are copied from here."""
+    """Print each value whole on one line, however narrow the terminal: people copy some of them."""
     typer.echo(title)
     width = max(map(len, document))
     for name, value in document.items():
@@ -48,13 +48,13 @@ def _print_list(title: str, document: Sequence[Mapping[str, Any]]) -> None:
     for name in document[0] if document else ("nothing found",):
         table.add_column(name, overflow="fold")
     for row in document:
-        # As text: what people chose may look like rich's own markup.
+        # As text, because what people chose may look like rich's markup.
         table.add_row(*(Text(_text(value)) for value in row.values()))
     Console().print(table)
 
 
 def _lines(value: Any) -> list[str]:
-    """A value as it stands behind its name; a list of objects takes a line for each."""
+    """A value as printed after its name; a list of objects takes one line for each."""
     if isinstance(value, list) and value and isinstance(value[0], Mapping):
         entries: list[Mapping[str, Any]] = value  # pyright: ignore[reportUnknownVariableType] - JSON
         return [", ".join(f"{name} {_text(part)}" for name, part in entry.items()) for entry in entries]

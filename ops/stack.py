@@ -1,4 +1,4 @@
-"""Which stack the commands work on: its outputs, and clients that reach it."""
+"""The stack that a command works on: its outputs, and clients that reach it."""
 
 import json
 import os
@@ -8,19 +8,16 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import boto3
 import requests
 from botocore.config import Config
-from botocore.session import get_session
+from botocore.session import Session
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from handlers.environment import LONGEST_RUN_SECONDS
 from handlers.store.table import Table
 from handlers.store.tenant_registry import TenantRegistry
-from local.aws import Aws
-from local.environment import REGION
 from ops.errors import InputError, OpsError
 from ops.keep_alive import keep_invocations_alive
 
@@ -28,21 +25,30 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.client import DynamoDBClient
     from types_boto3_lambda.client import LambdaClient
 
-# The requeue function may run as long as any. A call that was cut off must not be made again.
+# The requeue function may run as long as any function. A call that is cut off must not be repeated.
 _INVOKE_SECONDS = LONGEST_RUN_SECONDS + 20
 _INVOKE = Config(read_timeout=_INVOKE_SECONDS, retries={"total_max_attempts": 1})
+
+# The local stack has one region and takes this key. The user's AWS files, profile and proxies are not for it.
+_LOCAL_REGION = "us-east-1"
+_LOCAL_KEY = "test"
+_NO_USERS_SETTINGS = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+_LOCAL_CONFIG = Config(proxies={}, connect_timeout=5, retries={"total_max_attempts": 1})
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 
 
 class Outputs(BaseModel):
-    """The stack outputs that the commands need; the others are left alone."""
+    """The stack outputs that the commands need; others are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     events_url: str
     tenant_table_name: str
-    events_table_name: str
     queue_url: str
     requeue_function_name: str
     aws_endpoint_url: str | None = None
@@ -54,13 +60,13 @@ class Outputs(BaseModel):
 
     @property
     def region(self) -> str:
-        """The region, which the queue's URL names: `https://sqs.<region>.amazonaws.com/...`."""
+        """The region, from the queue's URL: `https://sqs.<region>.amazonaws.com/...`."""
         found = re.match(r"https://sqs\.([a-z0-9-]+)\.amazonaws\.com", self.queue_url)
-        return found.group(1) if found else REGION
+        return found.group(1) if found else _LOCAL_REGION
 
 
 class Stack:
-    """Reaches one stack; nothing is read or connected to before a command asks for it."""
+    """Reaches one stack; reads and connects only when a command asks."""
 
     def __init__(self, read: Callable[[], str]) -> None:
         """Work on the stack whose outputs `read` gives, as JSON text."""
@@ -71,22 +77,22 @@ class Stack:
         """The stack's outputs.
 
         Raises:
-            InputError: they are not JSON or lack one that is needed, which is named.
+            InputError: they are not JSON, or lack a needed output, which the message names.
         """
         text = self._read()
         try:
             document = json.loads(text)
         except json.JSONDecodeError as error:
             raise InputError(
-                f"the stack outputs are not JSON ({error}): give the file that `pulumi stack output --json` "
-                "or `python -m local up --ready-file FILE` wrote"
+                f"the stack outputs are not JSON ({error}): give a file written by "
+                "`pulumi stack output --json` or `python -m local up --ready-file FILE`"
             ) from error
         try:
             return Outputs.model_validate(document)
         except ValidationError as error:
             missing = ", ".join(".".join(map(str, fault["loc"])) or "object" for fault in error.errors())
             raise InputError(
-                f"the stack outputs lack {missing}: are they of a webhook-delivery stack?"
+                f"the stack outputs lack {missing}: are they from a webhook-delivery stack?"
             ) from error
 
     @property
@@ -98,31 +104,39 @@ class Stack:
     def http(self) -> requests.Session:
         """Sends what producers send."""
         session = requests.Session()
-        # Proxies and passwords of the user are for other hosts than the local stack's.
+        # The user's proxies and passwords are not for the local stack.
         session.trust_env = not self.outputs.local
         return session
 
     @cached_property
     def lambda_(self) -> "LambdaClient":
         """Invokes functions."""
-        if self._local:
-            return self._local.lambda_
-        client = self._session.client("lambda", config=_INVOKE)  # pyright: ignore[reportUnknownMemberType] - stubs of two services
-        # As botocore itself looks for certificates: a proxy that inspects TLS has its own.
-        certificates = get_session().get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+        client: LambdaClient = self._client("lambda", _INVOKE)
+        if self.outputs.local:
+            return client
+        # The certificates that botocore itself would use: a proxy that inspects TLS has its own.
+        certificates = self._session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
         return keep_invocations_alive(client, read_timeout=_INVOKE_SECONDS, verify=certificates or True)
 
     @cached_property
     def _dynamodb(self) -> "DynamoDBClient":
-        return self._local.dynamodb if self._local else self._session.client("dynamodb")  # pyright: ignore[reportUnknownMemberType] - as above
+        return self._client("dynamodb")
+
+    def _client(self, service: str, config: Config | None = None) -> Any:
+        if not self.outputs.local:
+            return self._session.create_client(service, region_name=self.outputs.region, config=config)
+        return self._session.create_client(
+            service,
+            region_name=self.outputs.region,
+            endpoint_url=self.outputs.aws_endpoint_url,
+            aws_access_key_id=_LOCAL_KEY,
+            aws_secret_access_key=_LOCAL_KEY,
+            config=_LOCAL_CONFIG.merge(config) if config else _LOCAL_CONFIG,
+        )
 
     @cached_property
-    def _local(self) -> Aws | None:
-        return Aws(self.outputs.aws_endpoint_url) if self.outputs.aws_endpoint_url else None
-
-    @cached_property
-    def _session(self) -> boto3.Session:
-        return boto3.Session(region_name=self.outputs.region)
+    def _session(self) -> Session:
+        return Session(session_vars=_NO_USERS_SETTINGS if self.outputs.local else None)
 
 
 def outputs_of_file(path: Path) -> str:
@@ -149,18 +163,18 @@ def outputs_of_pulumi(stack: str | None, run: Run = _run) -> str:
     """The text of `pulumi stack output --json`.
 
     Raises:
-        OpsError: Pulumi is not installed, or refuses; its own words are passed on.
+        OpsError: Pulumi is not installed, or refuses; the message quotes it.
     """
     command = ["pulumi", "stack", "output", "--json", *(["--stack", stack] if stack else [])]
     try:
         done = run(command)
     except FileNotFoundError as error:
         raise OpsError(
-            "the Pulumi CLI is not installed: install it, or name a file by --outputs FILE"
+            "the Pulumi CLI is not installed: install it, or name a file with --outputs FILE"
         ) from error
     if done.returncode != 0:
         raise OpsError(
             f"`{' '.join(command)}` failed: {done.stderr.strip()}. "
-            "Log in and select a stack, or name a file by --outputs FILE"
+            "Log in and select a stack, or name a file with --outputs FILE"
         )
     return done.stdout

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.components.conftest import DEV
-from tests.components.recorder import record
+from tests.support.configurations import DEV
+from tests.support.recorder import record
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [

@@ -15,7 +15,19 @@ from handlers.environment import (
     RequeueEnvironment,
     WorkerEnvironment,
 )
-from tests.components.recorder import ACCOUNT, REGION, Recording, Registered
+from local.constants import ACCOUNT_ID, REGION
+from tests.support.recorder import Recording
+from tests.support.resources import (
+    API,
+    FUNCTION,
+    LOG_GROUP,
+    MAPPING,
+    QUEUE,
+    ROLE,
+    ROLE_POLICY,
+    RULE,
+    statements,
+)
 
 CONTRACT_OUTPUTS = {
     "endpoint_url",
@@ -29,20 +41,6 @@ CONTRACT_OUTPUTS = {
     "requeue_function_name",
     "dashboard_url",
 }
-TABLE = "aws:dynamodb/table:Table"
-QUEUE = "aws:sqs/queue:Queue"
-QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
-FUNCTION = "aws:lambda/function:Function"
-LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
-ROLE = "aws:iam/role:Role"
-ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
-MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
-API = "aws:apigatewayv2/api:Api"
-RULE = "aws:cloudwatch/eventRule:EventRule"
-
-
-def statements(resource: Registered, property_: str = "policy") -> list[dict[str, Any]]:
-    return json.loads(resource.inputs[property_])["Statement"]
 
 
 def allowed(recording: Recording) -> Iterator[dict[str, Any]]:
@@ -199,12 +197,12 @@ def test_every_permission_to_invoke_names_who_may(recording: Recording):
         (
             "apigateway.amazonaws.com",
             recording.outputs["ingest_function_name"],
-            f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api.name}/*",
+            f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{api.name}/*",
         ),
         (
             "events.amazonaws.com",
             f"{reconciler.name}-1a2b3c4",
-            f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule.name}-1a2b3c4",
+            f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/{rule.name}-1a2b3c4",
         ),
     }
 

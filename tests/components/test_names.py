@@ -4,8 +4,8 @@ import pulumi
 import pytest
 
 from components.stack_name import LONGEST, checked
-from tests.components.conftest import DEV, PROD
-from tests.components.recorder import Recording, record
+from tests.support.configurations import DEV, PROD
+from tests.support.recorder import Recording, record
 
 
 def logical_names(recording: Recording) -> set[tuple[str, str]]:

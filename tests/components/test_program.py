@@ -9,9 +9,10 @@ import pytest
 
 from components.schedule import Schedule, ScheduleArgs
 from handlers.store import schema
-from tests.components.conftest import DEV
-from tests.components.recorder import ACCOUNT, REGION, Recording, Registered, record
-from tests.components.test_contracts import (
+from local.constants import ACCOUNT_ID, REGION
+from tests.support.configurations import DEV
+from tests.support.recorder import Recording, Registered, record
+from tests.support.resources import (
     API,
     FUNCTION,
     LOG_GROUP,
@@ -25,10 +26,10 @@ from tests.components.test_contracts import (
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 INVOCATION = "aws:lambda/invocation:Invocation"
-DLQ_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue/webhooks-delivery-dlq"
-QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue/webhooks-delivery-queue"
-EVENTS_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/webhooks-tables-events"
-TENANTS_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/webhooks-tables-tenant-api-keys"
+DLQ_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:queue/webhooks-delivery-dlq"
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:queue/webhooks-delivery-queue"
+EVENTS_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/webhooks-tables-events"
+TENANTS_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/webhooks-tables-tenant-api-keys"
 TENANT_INDEX_ARN = f"{TENANTS_ARN}/index/{schema.TENANT_ID_INDEX}"
 STATUS_INDEX_ARN = f"{EVENTS_ARN}/index/{schema.STATUS_INDEX}"
 READ_QUEUE = {
@@ -283,7 +284,7 @@ def test_only_cloudwatch_of_this_account_may_publish_to_the_topic(with_alarm_ema
     policy = with_alarm_email.one("aws:sns/topicPolicy:TopicPolicy")
     allow, deny = statements(policy)
     assert allow["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    assert allow["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT_ID}}
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 

@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from components.settings import LOG_RETENTION_DAYS
-from tests.components.conftest import CONFIGURATIONS
-from tests.components.recorder import ROOT, Recording, Registered
-from tests.components.test_contracts import FUNCTION, LOG_GROUP, QUEUE, QUEUE_POLICY, TABLE, statements
+from local.constants import REPO
+from tests.support.configurations import CONFIGURATIONS
+from tests.support.recorder import Recording, Registered
+from tests.support.resources import FUNCTION, LOG_GROUP, QUEUE, QUEUE_POLICY, TABLE, statements
 
 DOMAIN_NAME = "aws:apigatewayv2/domainName:DomainName"
 STAGE = "aws:apigatewayv2/stage:Stage"
@@ -177,7 +178,7 @@ def test_where_data_is_protected_pulumi_deletes_neither_what_is_owed_nor_the_add
 
 
 def test_the_production_stack_protects_its_data_and_delivers_to_public_addresses_alone():
-    config = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
+    config = yaml.safe_load((REPO / "Pulumi.prod.yaml").read_text())["config"]
 
     assert config["webhook-delivery:protectData"] in {True, "true"}
     assert "webhook-delivery:allowPrivateTargets" not in config

@@ -9,7 +9,7 @@ import pytest
 
 from components.python_function import PythonFunction, PythonFunctionArgs
 from handlers.environment import FunctionEnvironment
-from tests.components.recorder import Recording, record
+from tests.support.recorder import Recording, record
 
 
 class GreetEnvironment(FunctionEnvironment):

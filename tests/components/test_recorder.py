@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from tests.components.recorder import Recording, RecordingError, record
+from tests.support.recorder import Recording, RecordingError, record
 
 
 def queue(name: str) -> None:

@@ -6,7 +6,7 @@ import pulumi
 import pytest
 
 from components.shards import never_fewer
-from tests.components.recorder import Recording
+from tests.support.recorder import Recording
 
 
 def an_update(before: int, after: int) -> pulumi.ResourceHookArgs:

@@ -2,16 +2,18 @@
 
 from functools import cache
 
-from tests.components.conftest import CONFIGURATIONS
-from tests.components.recorder import Registered, record
+from tests.support.configurations import every_recording
+from tests.support.recorder import Registered
 
 
 @cache
 def declared() -> tuple[Registered, ...]:
     """Every AWS resource, in every configuration."""
-    recordings = [record(config=config) for config in CONFIGURATIONS.values()]
     return tuple(
-        resource for recording in recordings for resource in recording.resources.values() if resource.custom
+        resource
+        for recording in every_recording().values()
+        for resource in recording.resources.values()
+        if resource.custom
     )
 
 

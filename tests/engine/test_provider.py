@@ -12,8 +12,8 @@ from engine.emulated import EmulatorCloud
 from engine.names import NAMED
 from engine.provider import Provider
 from engine.values import DEFAULTS, UNKNOWN, read, write
-from local import resources
-from local.environment import ACCOUNT_ID
+from local.constants import ACCOUNT_ID
+from local.deployer import resources
 from tests.engine.recorded import declared
 
 QUEUE = "aws:sqs/queue:Queue"
@@ -209,7 +209,7 @@ def test_what_the_local_stack_refuses_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("engine.emulated.create", refuse)
     with pytest.raises(RefusedError, match="does not know delaySeconds"):
         create(provider, QUEUE, {"delaySeconds": 1})
-    with pytest.raises(RefusedError, match="The local stack does not know the lookup"):
+    with pytest.raises(RefusedError, match="the local stack does not know this lookup"):
         provider.Invoke(provider_pb2.InvokeRequest(tok="aws:ec2/getVpc:getVpc"), Context())
 
 

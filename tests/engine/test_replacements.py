@@ -5,7 +5,7 @@ import pytest
 from engine.arguments import faults
 from engine.replacements import FORCES_NEW, plan
 from engine.values import DEFAULTS
-from local.resources import KINDS
+from local.deployer.resources import KINDS
 from tests.engine.recorded import declared_types
 
 # For each type, a property that can change in place, if there is one.

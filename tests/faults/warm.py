@@ -2,7 +2,7 @@
 
 import os
 
-from local.environment import REGION
+from local.constants import REGION
 
 # Before anything reads them: the user's own AWS settings have no part in it.
 os.environ |= {

@@ -2,13 +2,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.launcher import Emulator, running_emulator
+from local.emulator.launcher import Emulator, running_emulator
 from local.stack import LocalStack
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[LocalStack]:
-    """The stack as it is deployed, with the real retry schedule."""
+    """The stack as deployed, with the real retry schedule."""
     with LocalStack() as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The system as it is deployed, on this machine: real HTTP, real zips, roles enforced, the real schedule."""
+"""The system as deployed, on this machine: real HTTP, real zips, enforced roles and the real schedule."""
 
 import json
 import uuid
@@ -12,7 +12,7 @@ from handlers.model.tenant import NewTenant
 from local.receiver import Delivery, Receiver, accepts, accepts_after, refuses
 from local.stack import LocalStack
 from local.waiting import wait_for
-from tests.local.lambdas import run_once
+from tests.support.lambdas import run_once
 
 SCHEDULE = (60, 120, 240, 480, 960)
 SECONDS = 20
@@ -38,14 +38,14 @@ def attempt(receiver: Receiver, event_id: str, number: int) -> Delivery:
 
 def wait_for_status(stack: LocalStack, tenant: NewTenant, event_id: str, status: str) -> None:
     def reached() -> bool:
-        event = stack.event(tenant.tenant_id, event_id)
-        return event is not None and event.status == status
+        delivery = stack.delivery(tenant.tenant_id, event_id)
+        return delivery is not None and delivery.status == status
 
     wait_for(f"{event_id} {status}", reached, seconds=SECONDS)
 
 
 def due(stack: LocalStack, failed: Delivery, delay: int) -> int:
-    """When the retry after a failed attempt is handed out, once that is within its delay and the jitter."""
+    """When the queue hands out the retry of a failed attempt, once that is within delay and jitter."""
 
     def scheduled() -> int | None:
         for message in stack.queued():

@@ -1,4 +1,4 @@
-"""The emulator's front door, request by request, before an emulator that only notes what reaches it."""
+"""The emulator's front door, request by request; the emulator behind it only notes what reaches it."""
 
 import asyncio
 import json
@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from local.guard import API_PATH, CLOCK_PATH, Guard
+from local.emulator.guard import API_PATH, CLOCK_PATH, Guard
 
 HOME = {"host": "127.0.0.1:4566"}
 SIGNED = {"authorization": "AWS4-HMAC-SHA256 Credential=test/20261123/us-east-1/sqs/aws4_request"}
 
 
 class Door:
-    """A guard and what came through it."""
+    """A guard, and what it let through."""
 
     def __init__(self) -> None:
         self.passed: list[dict[str, str]] = []

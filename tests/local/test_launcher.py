@@ -1,4 +1,4 @@
-"""The emulator's process: private, shut off from the user's secrets, and gone when it is over."""
+"""The emulator's process: private, without the user's secrets, and gone at the end."""
 
 import os
 import socket
@@ -9,10 +9,10 @@ import psutil
 import pytest
 import requests
 
-from local.aws import Aws
+from local.emulator.aws import Aws
+from local.emulator.launcher import Emulator, running_emulator
 from local.errors import LocalStackError
-from local.launcher import Emulator, running_emulator
-from tests.local.lambdas import create_role, run_once
+from tests.support.lambdas import create_role, run_once
 
 PLANTED = {
     "AWS_SECRET_ACCESS_KEY": "planted",

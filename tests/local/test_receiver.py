@@ -1,4 +1,4 @@
-"""The receiver believes only what both public libraries verify."""
+"""The receiver trusts only what both public libraries verify."""
 
 import time
 

@@ -1,12 +1,12 @@
-"""The summary of the demonstration claims nothing that was not seen."""
+"""The summary of the demonstration claims only what was seen."""
 
 import io
 
 import pytest
 from rich.console import Console
 
+from local.demo.report import Line, show
 from local.receiver import LIBRARIES, STRIPE, Delivery
-from local.report import Line, show
 
 
 def delivery(verified_by: frozenset[str] = LIBRARIES) -> Delivery:

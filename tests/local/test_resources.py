@@ -1,13 +1,13 @@
-"""Nothing that the program declares is skipped in silence."""
+"""Nothing that the program declares is skipped silently."""
 
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.aws import Aws
+from local.deployer.resources import KINDS, Created, Declared, Kind, Properties, create
+from local.emulator.aws import Aws
 from local.errors import LocalStackError
-from local.resources import KINDS, Created, Declared, Kind, Properties, create
 
 AWS = Aws("http://127.0.0.1:9")  # nobody is asked
 

@@ -1,4 +1,4 @@
-"""What the local stack adds to the program: nothing but what one machine needs."""
+"""The local stack is the program, with only what one machine needs added."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from handlers.intake.new_event import new_event_id
-from handlers.model.delivery import Status
-from handlers.model.event import Event, EventKey
 from handlers.store.events import EventStore
+from handlers.store.table import Table
+from local.deployer.resources.functions import invoke
 from local.errors import ProgramError
-from local.resources.functions import invoke
 from local.stack import LocalStack
+from tests.handlers.factories import a_delivery
 
 if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import FunctionConfigurationTypeDef
@@ -65,7 +64,7 @@ def test_the_deployed_tables_and_queues_are_as_declared(stack: LocalStack):
 
 
 def reconciler(stack: LocalStack) -> "FunctionConfigurationTypeDef":
-    """The outputs do not name it: nothing but its schedule invokes it."""
+    """No output names it, since only its schedule invokes it."""
     functions = stack.aws.lambda_.list_functions()["Functions"]
     (found,) = [function for function in functions if "-reconciler-" in function["FunctionName"]]
     return found
@@ -86,17 +85,9 @@ def test_the_deployed_reconciler_runs_every_ten_minutes(stack: LocalStack):
 
 def test_the_deployed_reconciler_may_queue_an_event_that_no_message_names(stack: LocalStack):
     now = datetime.now(UTC)
-    events = EventStore(stack.aws.dynamodb, stack.outputs["events_table_name"])
-    lost = Event(
-        key=EventKey(tenant_id="acme", event_id=new_event_id(now)),
-        type="order.created",
-        status=Status.PENDING,
-        attempts=0,
-        target_url="http://127.0.0.1:9/nobody-answers",
-        created_at=now - timedelta(days=1),
-        body=b"{}",
-    )
-    events.put(lost, shards=8, retention=timedelta(days=30))
+    table = Table(stack.aws.dynamodb, stack.outputs["events_table_name"])
+    events = EventStore(table=table, shards=8, retention=timedelta(days=30))
+    events.put(a_delivery(target_url="http://127.0.0.1:9/nobody-answers", now=now - timedelta(days=1)))
 
     report = json.loads(invoke(stack.aws, reconciler(stack)["FunctionName"], "{}"))
 

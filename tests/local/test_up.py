@@ -1,4 +1,4 @@
-"""`python -m local up` as a user runs it: what it prints and writes, and that nothing stays behind."""
+"""`python -m local up` as a user runs it: what it prints and writes, and that it leaves nothing behind."""
 
 import json
 import os
@@ -18,7 +18,7 @@ import psutil
 import pytest
 import requests
 
-from local.launcher import REPO
+from local.constants import REPO
 from local.waiting import wait_for
 
 START_SECONDS = 120  # the functions' bundles may have to be built first
@@ -41,7 +41,7 @@ OUTPUTS = {
 
 @dataclass
 class Up:
-    """A running `python -m local up` with a temporary folder of its own."""
+    """A running `python -m local up` with its own temporary folder."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -70,7 +70,7 @@ class Up:
         self.port = int(self.outputs["aws_endpoint_url"].rpartition(":")[2])
 
     def left(self) -> list[str]:
-        """What is still there of it, in words."""
+        """What is left of it, in words."""
         with socket.socket() as probe:
             answers = probe.connect_ex(("127.0.0.1", self.port)) == 0
         return [
@@ -85,7 +85,7 @@ class Up:
 
 
 def alive(process: psutil.Process) -> bool:
-    """Whether it runs; an orphan that has ended waits for init to notice."""
+    """Whether it runs; an ended orphan is a zombie until init notices."""
     try:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -135,7 +135,7 @@ def started(folder: Path, *, environ: Mapping[str, str] | None = None) -> Iterat
 
 @pytest.fixture
 def a_users_settings(tmp_path: Path) -> dict[str, str]:
-    """The environment of a user whose files never end being read: whoever opens one hangs for ever."""
+    """The environment of a user whose settings files are pipes: whoever opens one hangs forever."""
     home = tmp_path / "home"
     (home / ".aws").mkdir(parents=True)
     files = [home / ".aws" / "credentials", home / ".aws" / "config", home / ".boto", home / ".netrc"]
@@ -153,13 +153,13 @@ def a_users_settings(tmp_path: Path) -> dict[str, str]:
         "AWS_SESSION_TOKEN": "token-of-the-user",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9/of-the-user",
         "HTTP_PROXY": "http://127.0.0.1:9/of-the-user",
-        # Where wheels are kept is no secret, and a bundle may have to be built.
+        # A bundle may have to be built, and the place of the wheels is no secret.
         "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path("~/.cache/uv").expanduser())),
     }
 
 
 def run(tmp_path: Path, *options: str) -> tuple[int, str]:
-    """Run one that is not expected to come up; gives its code and what it printed."""
+    """Run one that should not come up; gives its exit code and what it printed."""
     failing = start(tmp_path, *options)
     try:
         return failing.process.wait(START_SECONDS), failing.printed

@@ -1,4 +1,4 @@
-"""The wire at both ends of the whole system as it is deployed by default: raw bytes in, raw bytes out."""
+"""Both ends of the whole system, deployed with defaults: raw bytes in, raw bytes out."""
 
 import json
 import socket
@@ -13,7 +13,8 @@ import pytest
 
 from handlers.model.event import EventKey
 from handlers.model.tenant import NewTenant
-from handlers.store.events import EventStore
+from handlers.store.deliveries import DeliveryStore
+from handlers.store.table import Table
 from local.stack import LocalStack
 from local.waiting import wait_for
 from tests.handlers.receivers import Receiver, Script, read_request, receiver, response
@@ -24,12 +25,12 @@ OK = response("200 OK")
 
 @pytest.fixture
 def tenant_of(stack: LocalStack) -> Callable[[str], NewTenant]:
-    """A new tenant whose events go to that URL."""
+    """Creates a tenant whose events go to a URL."""
     return lambda url: stack.create_tenant(f"tenant-{uuid.uuid4()}", url)
 
 
 def send(stack: LocalStack, raw_body: bytes, *headers: str) -> tuple[int, bytes, dict[str, Any]]:
-    """Post bytes as they are; gives status, head and document of the answer."""
+    """Post raw bytes; gives status, head and document of the answer."""
     url = urlsplit(stack.outputs["events_url"])
     lines = [
         f"POST {url.path} HTTP/1.1",
@@ -55,18 +56,18 @@ def accepted(stack: LocalStack, tenant: NewTenant, raw_body: bytes = b'{"type":"
 
 
 def outcomes(stack: LocalStack, key: EventKey) -> list[str]:
-    """What came of each attempt, once there was one."""
-    events = EventStore(stack.aws.dynamodb, stack.outputs["events_table_name"])
+    """The outcome of each attempt, once there was one."""
+    deliveries = DeliveryStore(table=Table(stack.aws.dynamodb, stack.outputs["events_table_name"]))
 
     def recorded() -> list[str]:
-        history = events.read([key]).events[key].attempt_history
-        return [attempt["outcome"] for attempt in history]
+        history = deliveries.read([key]).deliveries[key].attempt_history
+        return [attempt.outcome for attempt in history]
 
     return wait_for("an attempt", recorded, seconds=SECONDS)
 
 
 def answering(*answers: bytes) -> Script:
-    """Answer the requests of each connection so, over and over, and keep it."""
+    """Answer the requests of each connection in this order, again and again, and keep the connection."""
 
     def script(connection: socket.socket, running: Receiver) -> None:
         while True:
@@ -124,7 +125,7 @@ def test_a_receiver_that_closes_kept_connections_costs_no_attempt(
     def closes_unannounced(connection: socket.socket, running: Receiver) -> None:
         read_request(connection, running)
         connection.sendall(OK)
-        # Whatever comes next on this connection meets one that is being closed.
+        # The next request meets a connection that is being closed.
         with suppress(OSError):
             connection.recv(1)
 
@@ -138,7 +139,7 @@ def test_a_receiver_that_closes_kept_connections_costs_no_attempt(
 def delivered(
     stack: LocalStack, tenant_of: Callable[[str], NewTenant], raw_body: bytes, *, path: str = "/hooks"
 ) -> bytes:
-    """The request that a receiver gets of what a producer posts, head and body."""
+    """The request, head and body, that a receiver gets when a producer posts `raw_body`."""
     with receiver(answering(OK)) as running:
         accepted(stack, tenant_of(running.url.replace("/hooks", path)), raw_body)
         return wait_for("the delivery", lambda: running.requests, seconds=SECONDS)[0]

@@ -1,33 +1,14 @@
-"""The command line against a stack in this process (moto), with its outputs in a file."""
+"""The command line against a stack in this process (moto), whose outputs are in a file."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from ops.__main__ import main
 from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE, Aws, aws, moto_clients
+from tests.support.command_line import Done, Ops, run_ops
 
 __all__ = ["aws", "moto_clients"]
-
-
-@dataclass
-class Done:
-    """What a command came to."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-
-Ops = Callable[..., Done]
 
 
 @pytest.fixture
@@ -51,10 +32,3 @@ def ops(capsys: pytest.CaptureFixture[str], tmp_path: Path, outputs: dict[str, s
         return run_ops(capsys, ["--outputs", str(file), *arguments])
 
     return run
-
-
-def run_ops(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> Done:
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    captured = capsys.readouterr()
-    return Done(int(ended.value.code or 0), captured.out, captured.err)

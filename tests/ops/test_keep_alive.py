@@ -1,4 +1,4 @@
-"""An invocation that takes minutes is not forgotten by what is on the way."""
+"""Nothing on the way drops the connection of an invocation that takes minutes."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""The operator's commands: what they print, what they leave behind, and what they say when they cannot."""
+"""The operator's commands: what they print, what they change, and what they say when they fail."""
 
 import io
 import json
@@ -13,11 +13,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from handlers.model.tenant import new_api_key
-from ops.errors import OpsError, told_plainly
+from ops.errors import OpsError, aws_errors_explained
 from ops.seed import DEFAULT_FILE, read_seed
 from ops.stack import Outputs, Stack, outputs_of_pulumi
 from tests.handlers.conftest import TENANT_TABLE, Aws
-from tests.ops.conftest import Ops, run_ops
+from tests.support.command_line import Ops, run_ops
 
 TARGET = "https://acme.example/hooks"
 
@@ -31,7 +31,7 @@ def test_a_created_tenant_is_printed_once_with_exactly_four_fields(ops: Ops, aws
 
     assert done.code == 0
     assert set(done.document) == {"tenantId", "apiKey", "webhookSecret", "targetUrl"}
-    holder = aws.tenants.holder_of(done.document["apiKey"])
+    holder = aws.tenant_store.holder_of(done.document["apiKey"])
     assert holder is not None
     assert (holder.tenant_id, holder.target_url) == ("acme", TARGET)
 
@@ -68,7 +68,7 @@ def test_a_tenant_that_is_not_there_is_an_error_with_the_next_step(ops: Ops) -> 
     done = ops("tenants", "show", "nobody")
 
     assert done.code == 2
-    assert done.err == "ops: there is no tenant 'nobody': `tenants list` shows those there are\n"
+    assert done.err == "ops: there is no tenant 'nobody': `tenants list` shows all tenants\n"
 
 
 def test_a_tenant_that_exists_is_kept(ops: Ops, aws: Aws) -> None:
@@ -205,12 +205,12 @@ def test_the_local_stack_is_reached_without_the_users_credentials(
     ],
 )
 def test_what_aws_refuses_is_told_with_the_next_step(error: Exception, said: str) -> None:
-    with pytest.raises(OpsError, match=said), told_plainly():
+    with pytest.raises(OpsError, match=said), aws_errors_explained():
         raise error
 
 
 class Producer(BaseHTTPRequestHandler):
-    """An events URL that accepts what it is told to."""
+    """An events URL that answers every event with `status`."""
 
     status = 202
     requests: list[tuple[str, dict[str, Any]]]
@@ -250,7 +250,7 @@ def test_the_shipped_seed_creates_its_tenants_and_sends_their_events(
         event.model_dump() for tenant in expected.tenants for event in tenant.events
     ]
     for row in done.document:
-        assert aws.tenants.holder_of(row["apiKey"]) is not None
+        assert aws.tenant_store.holder_of(row["apiKey"]) is not None
         assert any(key == f"Bearer {row['apiKey']}" for key, _ in events_url.requests)
 
 

@@ -1,29 +1,29 @@
-"""The IAM policies: all that the program and these commands do, and no more."""
+"""The IAM policies allow all that the program and these commands do, and no more."""
 
-import ast
-import inspect
+import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi.runtime.mocks import MockCallArgs
+import typer.main
+from botocore.client import BaseClient
+from typer.core import TyperGroup
 
-import ops
-from handlers.store import tenant_registry, tenants
+from handlers.recovery.requeue_report import RequeueReport
+from handlers.store import schema
 from ops import policies
-from tests.components import recorder
-from tests.components.conftest import CONFIGURATIONS
-from tests.components.recorder import Recording, record
-from tests.ops.conftest import run_ops
+from ops.__main__ import app
+from tests.handlers.conftest import TENANT_TABLE, Aws
+from tests.support.command_line import Ops, run_ops
+from tests.support.configurations import every_recording, recorded
 
 DEPLOYER, OPERATOR = policies.deployer_policy(), policies.operator_policy()
 OURS = ("webhooks-", "/aws/vendedlogs/webhooks-")
-# Types whose physical name is in the ARN that IAM is asked for.
+# Types whose physical name is in the ARN that IAM checks.
 NAMED = {
     "aws:cloudwatch/dashboard:Dashboard",
     "aws:cloudwatch/eventRule:EventRule",
@@ -37,22 +37,6 @@ NAMED = {
 }
 
 
-@cache
-def everything() -> tuple[list[Recording], frozenset[str]]:
-    """The program in every configuration, and the lookups that it makes."""
-    lookups: set[str] = set()
-    answer = recorder._Cloud.call
-
-    def noted(cloud: Any, args: MockCallArgs) -> Any:
-        lookups.add(args.token)
-        return answer(cloud, args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder._Cloud, "call", noted)
-        recordings = [record(config=config) for config in CONFIGURATIONS.values()]
-    return recordings, frozenset(lookups)
-
-
 def statements(policy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     by_sid = {statement["Sid"]: statement for statement in policy["Statement"]}
     assert len(by_sid) == len(policy["Statement"])
@@ -60,27 +44,31 @@ def statements(policy: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_table_has_a_row_for_each_type_that_the_program_declares_and_no_other() -> None:
-    recordings, _ = everything()
-
-    declared = {found.type for one in recordings for found in one.resources.values() if found.custom}
+    declared = {
+        found.type for one in every_recording().values() for found in one.resources.values() if found.custom
+    }
 
     assert declared == policies.RESOURCES.keys()
 
 
 def test_and_for_each_lookup_and_no_other() -> None:
-    _, lookups = everything()
+    lookups = {token for one in every_recording().values() for token in one.lookups}
 
     assert lookups == policies.LOOKUPS.keys()
 
 
 def test_every_name_that_iam_is_asked_for_begins_as_the_policy_says() -> None:
-    recordings, _ = everything()
-    found = [one for recording in recordings for one in recording.resources.values() if one.type in NAMED]
+    found = [
+        one
+        for recording in every_recording().values()
+        for one in recording.resources.values()
+        if one.type in NAMED
+    ]
     names = {
         one.inputs.get("name")
         or one.inputs.get("namePrefix")
         or one.inputs.get("dashboardName")
-        or one.name  # which Pulumi puts in front of the name that it makes up
+        or one.name  # Pulumi begins the name that it makes up with it
         for one in found
     }
 
@@ -152,7 +140,7 @@ def test_a_policy_is_printed_without_a_stack_and_without_credentials(
 
 
 def test_the_operators_policy_names_the_table_and_the_function_of_the_outputs() -> None:
-    outputs = everything()[0][0].outputs
+    outputs = recorded("dev").outputs
     granted = statements(OPERATOR)
 
     assert fnmatchcase(f"table/{outputs['tenant_table_name']}", resource_of(granted["Tenants"]))
@@ -166,68 +154,81 @@ def resource_of(statement: Mapping[str, Any]) -> str:
     return arn.split(":", maxsplit=5)[5]
 
 
-def test_the_operator_may_do_what_the_commands_do_and_no_more() -> None:
-    calls = called_on_the_stack()
-
-    assert calls.keys() == {"tenants", "lambda_", "http"}, "ops/policies.py must know of another client"
-    assert calls["http"] == {"post"}  # by an API key
-    assert statements(OPERATOR).keys() == {"Tenants", "Requeue"}
-    assert set(statements(OPERATOR)["Tenants"]["Action"]) == done_to_tenants(calls["tenants"])
-    assert calls["lambda_"] == {"invoke"}
-    assert statements(OPERATOR)["Requeue"]["Action"] == ["lambda:InvokeFunction"]
-
-
-def called_on_the_stack() -> dict[str, set[str]]:
-    """What the commands call on each client of a stack: `stack.tenants.show` is show of tenants."""
-    clients = {"tenants", "events", "http", "lambda_", "_dynamodb", "_session"}
-    calls: dict[str, set[str]] = {}
-    for file in Path(ops.__path__[0]).glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute)):
-                continue
-            holder = node.value.value
-            of_stack = isinstance(holder, ast.Name) and holder.id in {"stack", "context"}
-            of_context = isinstance(holder, ast.Attribute) and holder.attr == "obj"
-            if (of_stack or of_context) and node.value.attr in clients:
-                calls.setdefault(node.value.attr, set()).add(node.attr)
-    return calls
+COMMANDS: Mapping[str, Sequence[str]] = {
+    "tenants create": ("--tenant-id", "acme", "--target-url", "https://acme.example/"),
+    "tenants list": (),
+    "tenants show": ("acme",),
+    "tenants rotate-key": ("acme",),
+    "tenants rotate-secret": ("acme",),
+    "tenants disable": ("acme",),
+    "tenants enable": ("acme",),
+    "tenants set-url": ("acme", "https://new.example/"),
+    "seed": (),
+    "requeue": (),
+}
 
 
-# What a transaction does takes the permission of the operation of that name.
-IN_TRANSACTIONS = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem"}
+def test_the_operator_may_do_what_the_commands_do_and_no_more(
+    ops: Ops, aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actions = Actions(aws)
+
+    def make_api_call(client: Any, operation: str, request: dict[str, Any]) -> Any:
+        return actions.record(client, operation, request)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", make_api_call)
+
+    for command, arguments in COMMANDS.items():
+        ops(*command.split(), *arguments)
+    actions.rival = True
+    ops("tenants", "create", "--tenant-id", "shop", "--target-url", "https://shop.example/")
+
+    granted = statements(OPERATOR)
+    assert granted.keys() == {"Tenants", "Requeue"}
+    assert actions.made == {action for one in granted.values() for action in one["Action"]}
 
 
-def done_to_tenants(called: set[str]) -> set[str]:
-    """The actions of DynamoDB that these methods of the registry come to, through all that they call."""
-    methods = {
-        node.name: node
-        for module in (tenants, tenant_registry)
-        for node in ast.walk(ast.parse(inspect.getsource(module)))
-        if isinstance(node, ast.FunctionDef)
+def test_and_these_are_all_commands_that_reach_a_stack() -> None:
+    commands = {
+        f"{group} {name}".strip()
+        for group, found in groups().items()
+        for name in found
+        if group != "policies"
     }
-    assert called <= methods.keys()
-    actions, waiting, seen = set[str](), set(called), set[str]()
-    while waiting:
-        seen.add(name := waiting.pop())
-        for node in ast.walk(methods[name]):
-            match node:
-                case ast.Call(
-                    func=ast.Attribute(value=ast.Attribute(attr="_client"), attr="get_paginator"),
-                    args=[ast.Constant(value=str() as operation)],
-                ):
-                    actions.add(in_iam(operation))
-                case ast.Attribute(value=ast.Attribute(attr="_client"), attr=operation):
-                    actions.add(in_iam(operation))
-                case ast.Attribute(value=ast.Name(id="self"), attr=attribute) if attribute in methods:
-                    waiting |= {attribute} - seen
-                case ast.Dict(keys=keys):
-                    held = {key.value for key in keys if isinstance(key, ast.Constant)}
-                    actions |= {f"dynamodb:{name}" for key, name in IN_TRANSACTIONS.items() if key in held}
-                case _:
-                    pass
-    return actions - {"dynamodb:GetPaginator", "dynamodb:TransactWriteItems"}
+
+    assert commands == COMMANDS.keys()
 
 
-def in_iam(method: str) -> str:
-    """boto3's `put_item` is IAM's `dynamodb:PutItem`."""
-    return f"dynamodb:{method.title().replace('_', '')}"
+def groups() -> dict[str, set[str]]:
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    inner = {name: set(one.commands) for name, one in root.commands.items() if isinstance(one, TyperGroup)}
+    return inner | {"": root.commands.keys() - inner.keys()}
+
+
+class Actions:
+    """Records what every boto3 client asks AWS for, as IAM calls it.
+
+    Attributes:
+        rival: whether somebody else creates the same tenant, right after our row is written.
+    """
+
+    def __init__(self, aws: Aws) -> None:
+        self.made: set[str] = set()
+        self.rival = False
+        self._aws = aws
+        self._make = BaseClient._make_api_call
+
+    def record(self, client: Any, operation: str, request: dict[str, Any]) -> Any:
+        if operation == "Invoke":
+            self.made.add("lambda:InvokeFunction")
+            return {"Payload": io.BytesIO(json.dumps(RequeueReport(dry_run=False).document()).encode())}
+        # Each action in a transaction needs the permission of the operation of its name.
+        together = [f"{name}Item" for item in request.get("TransactItems", ()) for name in item]
+        self.made |= {f"dynamodb:{name}" for name in together or [operation]}
+        answer = self._make(client, operation, request)
+        if operation == "PutItem" and self.rival:
+            self.rival = False
+            row = request["Item"] | {schema.API_KEY: {"S": "0" * 64}}
+            self._make(self._aws.dynamodb, "PutItem", {"TableName": TENANT_TABLE, "Item": row})
+        return answer

@@ -1,21 +1,21 @@
-"""The command that requeues: what it asks the function for, and what it says of what was not done."""
+"""`requeue`: what it asks of the function, and how it explains what was not sent."""
 
 import io
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from handlers.recovery.requeue import Reason, Requeuer
+from handlers.recovery.requeue import Requeuer
+from handlers.recovery.requeue_report import Reason
 from handlers.recovery.requeue_request import RequeueInputError
 from handlers.requeue import respond
 from ops.errors import OpsError
-from ops.requeue import _WHY, _invoke
+from ops.requeue import _EXPLANATIONS, _invoke
 from ops.stack import Stack
-from tests.handlers.conftest import SHARDS, Aws
-from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, an_event
-from tests.ops.conftest import Ops
+from tests.handlers.conftest import Aws
+from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_delivery
+from tests.support.command_line import Ops
 
 
 class FakeLambda:
@@ -36,11 +36,11 @@ class RequeueFunction:
 
     def __init__(self, aws: Aws) -> None:
         self._requeuer = Requeuer(
-            events=aws.events,
-            tenants=aws.tenants,
+            deliveries=aws.deliveries,
+            index=aws.index,
+            tenants=aws.tenant_store,
             queue=aws.queue,
             dlq=aws.dlq,
-            shards=SHARDS,
             dlq_visibility_seconds=960,
         )
 
@@ -127,7 +127,7 @@ def test_a_requeue_function_that_failed_is_quoted(outputs: dict[str, str]) -> No
     stack = Stack(lambda: json.dumps(outputs))
     stack.__dict__["lambda_"] = FakeLambda({"errorMessage": "Task timed out"}, failed=True)
 
-    with pytest.raises(OpsError, match=r"Task timed out.*run it again"):
+    with pytest.raises(OpsError, match=r"Task timed out.*run requeue again"):
         _invoke(stack, {})
 
 
@@ -141,7 +141,7 @@ def test_a_tenant_that_is_not_there_is_an_error_with_the_next_step(
     assert done.code == 2
     assert done.out == ""
     assert done.err.endswith(
-        "nothing was sent: tenantId: there is no tenant 'nobody': `tenants list` shows those there are\n"
+        "nothing was sent: tenantId: there is no tenant 'nobody': `tenants list` shows all tenants\n"
     )
 
 
@@ -150,16 +150,16 @@ def test_an_event_that_was_named_and_delivered_before_is_told_as_that(
 ) -> None:
     monkeypatch.setattr(Stack, "lambda_", RequeueFunction(aws))
     aws.tenants.create(tenant_id="acme", target_url=TARGET_URL, now=NOON)
-    event = an_event()
-    aws.events.put(event, shards=SHARDS, retention=timedelta(days=30))
-    aws.attempted(event, "http_200")
-    event_id = event.key.event_id
+    delivery = a_delivery()
+    aws.events.put(delivery)
+    aws.attempted(delivery, "http_200")
+    event_id = delivery.key.event_id
 
     done = ops("requeue", "--tenant-id", "acme", "--event-id", event_id)
 
     assert done.code == 0
     assert f"{event_id} delivered: it was delivered\n" in done.out
-    assert done.err == f"no failed event matches tenantId acme, eventIds {event_id}: `left` tells why\n"
+    assert done.err == f"no failed event matches tenantId acme, eventIds {event_id}: `left` says why\n"
 
 
 @pytest.mark.parametrize(
@@ -193,10 +193,10 @@ def test_nothing_ends_in_a_bare_zero(
 @pytest.mark.parametrize(
     ("report", "said"),
     [
-        (NONE | {"remaining": 7}, "the time ran out before any of 7 failed events was sent: run it again"),
-        (NONE | {"skipped": 1} | left("tenant_not_found"), "none could be requeued: `left` tells why"),
-        (NONE | left("delivered", "not_reached"), "none could be requeued: `left` tells why"),
-        (NONE | left("delivered"), "no failed event matches tenantId acme: `left` tells why"),
+        (NONE | {"remaining": 7}, "time ran out before any of 7 failed events was sent: run requeue again"),
+        (NONE | {"skipped": 1} | left("tenant_not_found"), "no event could be requeued: `left` says why"),
+        (NONE | left("delivered", "not_reached"), "no event could be requeued: `left` says why"),
+        (NONE | left("delivered"), "no failed event matches tenantId acme: `left` says why"),
     ],
 )
 def test_failed_events_that_are_there_are_not_denied(
@@ -213,7 +213,7 @@ def test_what_was_left_is_told_in_words_a_line_for_each(ops: Ops, monkeypatch: p
     lines = [line.split(maxsplit=1) for line in ops("requeue").out.splitlines()]
 
     assert [words[1] for words in lines if words[0] == "left"] == [
-        *(f"evt_{n} {reason}: {_WHY[reason]}" for n, reason in enumerate(Reason)),
+        *(f"evt_{n} {reason}: {_EXPLANATIONS[reason]}" for n, reason in enumerate(Reason)),
         f"evt_{len(Reason)} of_a_later_version",
     ]
 

@@ -1,4 +1,4 @@
-"""The commands that change a tenant: what they print this once, what they leave behind, what they refuse."""
+"""The commands that change a tenant: what they print only once, what they change, what they refuse."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from handlers.model.tenant import key_id_of
 from handlers.model.timestamps import from_iso
 from handlers.store import schema
 from tests.handlers.conftest import TENANT_TABLE, Aws
-from tests.ops.conftest import Ops
+from tests.support.command_line import Ops
 
 TARGET = "https://acme.example/hooks"
 
@@ -78,7 +78,7 @@ def test_a_key_is_added_then_the_old_one_disabled_by_the_id_that_was_printed(
         key_id_of(created["apiKey"]): "DISABLED",
         key_id_of(added["apiKey"]): "ACTIVE",
     }
-    old, new = aws.tenants.holder_of(created["apiKey"]), aws.tenants.holder_of(added["apiKey"])
+    old, new = aws.tenant_store.holder_of(created["apiKey"]), aws.tenant_store.holder_of(added["apiKey"])
     assert old is not None
     assert old.disabled
     assert new is not None
@@ -108,7 +108,7 @@ def test_a_tenant_that_was_switched_off_is_switched_on_again(ops: Ops, aws: Aws,
 
     assert "acme has no active key now" in off.err
     assert (off.document["activeKeys"], on.document["activeKeys"]) == (0, 1)
-    holder = aws.tenants.holder_of(created["apiKey"])
+    holder = aws.tenant_store.holder_of(created["apiKey"])
     assert holder is not None
     assert not holder.disabled
 
@@ -155,9 +155,9 @@ def test_a_tenant_may_be_named_by_option_too(ops: Ops, created: dict[str, Any], 
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (("nobody",), "there is no tenant 'nobody': `tenants list` shows those there are"),
+        (("nobody",), "there is no tenant 'nobody': `tenants list` shows all tenants"),
         (("acme", "--tenant-id", "shop"), "two tenants are named, 'acme' and 'shop': name one"),
-        ((), "no tenant is named: give its id, as `tenants list` shows it"),
+        ((), "no tenant is named: give an id that `tenants list` shows"),
     ],
 )
 @pytest.mark.usefixtures("created")

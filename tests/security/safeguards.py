@@ -261,26 +261,26 @@ SAFEGUARDS = (
     ),
     Safeguard(
         test="tests/local/test_guard.py::test_a_browser_page_is_refused_with_the_reason",
-        file="local/guard.py",
+        file="local/emulator/guard.py",
         code='        if "origin" in headers:\n',
         without="        if False:\n",
     ),
     Safeguard(
         test="tests/local/test_up.py::test_nothing_of_it_can_be_reached_from_another_machine",
-        file="local/launcher.py",
+        file="local/emulator/launcher.py",
         code="        return socket.create_server((HOST, port))\n",
         without='        return socket.create_server(("", port))\n',
     ),
     Safeguard(
         test="tests/local/test_up.py::"
         "test_the_users_aws_credentials_and_settings_are_neither_opened_nor_passed_on",
-        file="local/environment.py",
+        file="local/emulator/environment.py",
         code='        "HOME": str(private),\n',
         without='        "HOME": str(private),\n        **environ,\n',
     ),
     Safeguard(
         test="tests/local/test_up.py::test_every_file_of_it_is_its_owners_alone",
-        file="local/emulator.py",
+        file="local/emulator/__main__.py",
         code="    os.umask(0o077)\n",
         without="    os.umask(0o022)\n",
     ),

@@ -9,12 +9,12 @@ from functools import cache
 
 import pytest
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.exchange import Exchange
 from handlers.delivery.outcomes import UndeliveredError
 from handlers.delivery.targets import parse_target
 from handlers.delivery.transport import Transport
-from tests.handlers.factories import a_tenant, an_event
+from tests.handlers.factories import a_delivery, a_tenant
 from tests.handlers.receivers import receiver
 from tests.wire.answers import ANSWERS
 from tests.wire.answers.raw import End, RawAnswer, byte_by_byte
@@ -50,8 +50,8 @@ def delivered(name: str) -> Delivered:
     transport = Transport(allow_private=True, tls=TLS)
 
     def deliver(timeout: float) -> str:
-        delivery = HttpDelivery(transport, timeout_seconds=timeout, allow_private=True)
-        return delivery(an_event(target_url=running.url), a_tenant()).attempt.outcome
+        delivery = HttpAttempts(transport, timeout_seconds=timeout, allow_private=True)
+        return delivery(a_delivery(target_url=running.url), a_tenant()).attempt.outcome
 
     with receiver(plays(answer, played)) as running:
         outcome = deliver(IMPATIENT if answer.by_deadline else NO_HURRY)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
-from handlers.model.event import Event
+from handlers.model.delivery import Delivery
 from tests.handlers.factories import a_tenant
 from tests.handlers.json_texts import submissions
 from tests.security.front_door.edges import a_request
@@ -20,12 +20,12 @@ TEXTS = 500
 OK = Script(pieces=[b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"])
 
 
-def delivered(event: Event) -> bytes:
+def delivered(delivery: Delivery) -> bytes:
     """The request that a receiver gets for an event, head and body."""
     receiver = Receiver(defaultdict(lambda: OK))
     transport = Transport(allow_private=True, open_socket=receiver.open, tls=TLS)
-    deliver = HttpDelivery(transport, timeout_seconds=30, allow_private=True)
-    assert deliver(replace(event, target_url=f"http://127.0.0.1:{PORT}/"), a_tenant()).attempt.succeeded
+    deliver = HttpAttempts(transport, timeout_seconds=30, allow_private=True)
+    assert deliver(replace(delivery, target_url=f"http://127.0.0.1:{PORT}/"), a_tenant()).attempt.succeeded
     return receiver.requests[0]
 
 
@@ -41,7 +41,7 @@ def test_any_json_that_is_accepted_arrives_as_it_was_sent() -> None:
         outcome = door.ask(a_request(body=handed_over, encoded=as_base64))
 
         assert outcome.answer["statusCode"] == 202
-        (event,) = outcome.stored
-        assert delivered(event).endswith(b',"data":%b}' % data.encode())
+        (delivery,) = outcome.stored
+        assert delivered(delivery).endswith(b',"data":%b}' % data.encode())
 
     arrives()

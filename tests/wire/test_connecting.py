@@ -9,12 +9,12 @@ from threading import active_count
 
 import pytest
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.deadline import Deadline
 from handlers.delivery.lookups import Lookups
 from handlers.delivery.transport import Transport
 from tests.faults.hostile import never_accepts
-from tests.handlers.factories import a_tenant, an_event
+from tests.handlers.factories import a_delivery, a_tenant
 from tests.handlers.receivers import answers, receiver, response
 from tests.wire.scripted import TLS
 
@@ -46,8 +46,8 @@ def outcome(
     port: int, addresses: Sequence[str], *, timeout: float = NO_HURRY, open_socket=socket.socket
 ) -> str:
     transport = Transport(allow_private=True, resolver=lambda *_: addresses, open_socket=open_socket, tls=TLS)
-    deliver = HttpDelivery(transport, timeout_seconds=timeout, allow_private=True)
-    found = deliver(an_event(target_url=f"http://shop.example:{port}/"), a_tenant()).attempt.outcome
+    deliver = HttpAttempts(transport, timeout_seconds=timeout, allow_private=True)
+    found = deliver(a_delivery(target_url=f"http://shop.example:{port}/"), a_tenant()).attempt.outcome
     transport.close()
     return found
 
@@ -146,11 +146,11 @@ def test_a_tenants_hanging_name_server_fails_nobody_elses_deliveries() -> None:
     healthy, hung = [], []
     with receiver(answers_for_ever) as running, ThreadPoolExecutor(10) as threads:
         transport = Transport(allow_private=True, resolver=names, tls=TLS)
-        deliver = HttpDelivery(transport, timeout_seconds=IMPATIENT, allow_private=True)
+        deliver = HttpAttempts(transport, timeout_seconds=IMPATIENT, allow_private=True)
 
         def outcome_at(host: str) -> str:
             url = f"http://{host}:{running.port}/hooks"
-            return deliver(an_event(target_url=url), a_tenant()).attempt.outcome
+            return deliver(a_delivery(target_url=url), a_tenant()).attempt.outcome
 
         for _ in range(3):
             hung += [threads.submit(outcome_at, "hanging.example") for _ in range(25)]

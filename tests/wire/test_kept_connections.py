@@ -2,9 +2,9 @@
 
 import pytest
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import MAX_AGE_SECONDS, MAX_IDLE_SECONDS, MAX_KEPT_CONNECTIONS, Transport
-from tests.handlers.factories import Clock, a_tenant, an_event
+from tests.handlers.factories import Clock, a_delivery, a_tenant
 from tests.wire.scripted import PORT, TLS, End, Receiver, Script
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -20,10 +20,10 @@ class System:
         self.transport = Transport(
             allow_private=True, open_socket=self.receiver.open, tls=TLS, clock=self.clock.seconds
         )
-        self._deliver = HttpDelivery(self.transport, timeout_seconds=30, allow_private=True)
+        self._deliver = HttpAttempts(self.transport, timeout_seconds=30, allow_private=True)
 
     def deliver(self, url: str = URL) -> str:
-        return self._deliver(an_event(target_url=url), a_tenant()).attempt.outcome
+        return self._deliver(a_delivery(target_url=url), a_tenant()).attempt.outcome
 
     @property
     def connections(self) -> int:

@@ -7,16 +7,17 @@ an attempt was still sent in answer to that attempt's own request.
 import http.client
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
-from handlers.model.event import Event, EventKey
-from tests.handlers.factories import a_tenant, an_event
+from handlers.model.delivery import Delivery
+from handlers.model.event import EventKey
+from tests.handlers.factories import a_delivery, a_tenant
 from tests.wire.scripted import PORT, TLS, End, Receiver, Script, Wire
 
 SEQUENCES = 2000
@@ -111,7 +112,7 @@ def sequences(draw: st.DrawFn) -> Sequence[Turn]:
     return [draw(turns(lambda: next(statuses))) for _ in range(draw(st.integers(2, 6)))]
 
 
-Send = Callable[[Event], str]
+Send = Callable[[Delivery], str]
 
 
 @dataclass
@@ -133,7 +134,8 @@ def play(sequence: Sequence[Turn], sender: Callable[[Receiver], Send]) -> Played
             return
         key = EventKey(tenant_id=f"tenant-{number % 3}", event_id=f"evt_{number}")
         receiver.while_waiting = deliver_next if turn.overlaps else None
-        outcomes[key.event_id] = send(replace(an_event(target_url=URL), key=key))
+        delivery = a_delivery(target_url=URL, tenant_id=key.tenant_id, event_id=key.event_id)
+        outcomes[key.event_id] = send(delivery)
 
     while len(outcomes) < len(sequence):
         deliver_next()
@@ -144,20 +146,20 @@ def play(sequence: Sequence[Turn], sender: Callable[[Receiver], Send]) -> Played
 
 def over_our_transport(receiver: Receiver) -> Send:
     transport = Transport(allow_private=True, open_socket=receiver.open, tls=TLS)
-    deliver = HttpDelivery(transport, timeout_seconds=30, allow_private=True)
-    return lambda event: deliver(event, a_tenant(tenant_id=event.key.tenant_id)).attempt.outcome
+    deliver = HttpAttempts(transport, timeout_seconds=30, allow_private=True)
+    return lambda delivery: deliver(delivery, a_tenant(tenant_id=delivery.key.tenant_id)).attempt.outcome
 
 
 def over_http_client(receiver: Receiver) -> Send:
     """Keeps a connection whenever http.client says that it can be kept, and believes each of its answers."""
     kept: list[http.client.HTTPConnection] = []
 
-    def send(event: Event) -> str:
+    def send(delivery: Delivery) -> str:
         connection = kept.pop() if kept else http.client.HTTPConnection("127.0.0.1", PORT)
         if connection.sock is None:
             connection.sock = Wire(receiver)
         try:
-            connection.request("POST", "/hooks", event.body, {"webhook-id": event.key.event_id})
+            connection.request("POST", "/hooks", delivery.event.body, {"webhook-id": delivery.key.event_id})
             answer = connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException):

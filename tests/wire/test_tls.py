@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
 from tests.faults.hostile import says
-from tests.handlers.factories import a_tenant, an_event
+from tests.handlers.factories import a_delivery, a_tenant
 from tests.handlers.receivers import Receiver, Script, answers, receiver, response
 from tests.wire.tickets import TicketServer
 
@@ -38,8 +38,8 @@ def trusting() -> ssl.SSLContext:
 def outcomes(running: Receiver, *, deliveries: int) -> list[str]:
     """Deliver so many times over one transport."""
     transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"], tls=trusting())
-    deliver = HttpDelivery(transport, timeout_seconds=NO_HURRY, allow_private=True)
-    event = an_event(target_url=f"https://{HOST}:{running.port}/hooks")
+    deliver = HttpAttempts(transport, timeout_seconds=NO_HURRY, allow_private=True)
+    event = a_delivery(target_url=f"https://{HOST}:{running.port}/hooks")
     found = [deliver(event, a_tenant()).attempt.outcome for _ in range(deliveries)]
     transport.close()
     return found
@@ -234,7 +234,7 @@ def test_no_keys_are_logged_whatever_the_environment_says(
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     with receiver(over_tls(showing_whole_chain())) as running:
         transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"])
-        deliver = HttpDelivery(transport, timeout_seconds=NO_HURRY, allow_private=True)
-        deliver(an_event(target_url=f"https://{HOST}:{running.port}/"), a_tenant())
+        deliver = HttpAttempts(transport, timeout_seconds=NO_HURRY, allow_private=True)
+        deliver(a_delivery(target_url=f"https://{HOST}:{running.port}/"), a_tenant())
 
     assert not (tmp_path / "keys").exists()

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
-from tests.handlers.factories import a_tenant, an_event
+from tests.handlers.factories import a_delivery, a_tenant
 from tests.handlers.receivers import Receiver, Script, receiver
 from tests.wire.scripted import TLS
 
@@ -54,17 +54,17 @@ def test_a_status_stands_even_if_it_is_said_before_the_request_is_read(
 ) -> None:
     answer = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()
     with receiver(behaviour(answer)) as running:
-        deliver = HttpDelivery(transport, timeout_seconds=IMPATIENT, allow_private=True)
+        deliver = HttpAttempts(transport, timeout_seconds=IMPATIENT, allow_private=True)
 
-        attempt = deliver(an_event(target_url=running.url, data=LARGE), a_tenant()).attempt
+        attempt = deliver(a_delivery(target_url=running.url, data=LARGE), a_tenant()).attempt
 
     assert attempt.outcome == f"http_{status[:3]}"
 
 
 def test_a_receiver_that_neither_reads_nor_answers_is_a_timeout(transport: Transport) -> None:
     with receiver(says_and_reads_no_further(b"")) as running:
-        deliver = HttpDelivery(transport, timeout_seconds=IMPATIENT, allow_private=True)
+        deliver = HttpAttempts(transport, timeout_seconds=IMPATIENT, allow_private=True)
 
-        attempt = deliver(an_event(target_url=running.url, data=LARGE), a_tenant()).attempt
+        attempt = deliver(a_delivery(target_url=running.url, data=LARGE), a_tenant()).attempt
 
     assert attempt.outcome == "timeout"

@@ -15,10 +15,10 @@ import requests
 from handlers.model.event import EventKey
 from handlers.model.tenant import API_KEY_PREFIX
 from handlers.store.queue import Queue
+from local.constants import REPO
+from local.deployer.resources.functions import invoke
 from local.errors import DeadlineError, LocalStackError
-from local.launcher import REPO
 from local.receiver import Receiver
-from local.resources.functions import invoke
 from local.stack import LocalStack
 from local.waiting import wait_for
 from tests.security.leaks.marks import WEBHOOK_SECRET_PREFIX, Mark, Traces

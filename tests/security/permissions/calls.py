@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handlers.store import schema
-from local.environment import ACCOUNT_ID, REGION
+from local.constants import ACCOUNT_ID, REGION
 
 SPECIFIC = "SPECIFIC_ATTRIBUTES"
 """What DynamoDB's `Select` is when a read names its attributes."""

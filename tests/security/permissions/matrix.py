@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from local.environment import ACCOUNT_ID, REGION
+from local.constants import ACCOUNT_ID, REGION
 from tests.security.permissions.calls import NOBODY, Call, Table, Targets, reads, typed_key
 
 _NO_UUID = "00000000-0000-0000-0000-000000000000"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from local.aws import Aws
+from local.emulator.aws import Aws
 from tests.security.permissions.calls import SPECIFIC, Call
 
 FUNCTIONS = ("ingest", "worker", "requeue", "reconciler")

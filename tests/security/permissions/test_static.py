@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 
 from handlers.store import schema
-from tests.components.conftest import CONFIGURATIONS, _recorded
-from tests.components.recorder import Recording
-from tests.components.test_contracts import (
+from tests.security.permissions.mutation import UNUSED_HERE
+from tests.security.permissions.roles import FUNCTIONS
+from tests.security.permissions.trial import UNENFORCED
+from tests.support.configurations import CONFIGURATIONS, recorded
+from tests.support.recorder import Recording
+from tests.support.resources import (
     FUNCTION,
     LOG_GROUP,
     MAPPING,
@@ -28,9 +31,6 @@ from tests.components.test_contracts import (
     TABLE,
     statements,
 )
-from tests.security.permissions.mutation import UNUSED_HERE
-from tests.security.permissions.roles import FUNCTIONS
-from tests.security.permissions.trial import UNENFORCED
 
 PERMISSION = "aws:lambda/permission:Permission"
 REDRIVE_ALLOW = "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy"
@@ -64,7 +64,7 @@ KNOWN_PROPERTIES = {
 @pytest.fixture(params=CONFIGURATIONS)
 def recording(request: pytest.FixtureRequest) -> Recording:
     """The program in each configuration in turn."""
-    return _recorded(request.param)
+    return recorded(request.param)
 
 
 def granted(recording: Recording, function: str) -> list[dict[str, Any]]:
@@ -97,7 +97,7 @@ def test_every_known_kind_of_policy_is_in_some_configuration():
     resources = [
         resource
         for label in CONFIGURATIONS
-        for resource in _recorded(label).resources.values()
+        for resource in recorded(label).resources.values()
         if resource.custom
     ]
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from local.aws import Aws
+from local.emulator.aws import Aws
 from local.stack import LocalStack
-from tests.local.lambdas import create_function, create_role, run_once
 from tests.security.permissions import probe
 from tests.security.permissions.calls import Call, Table, Targets, events_table, tenants_table
 from tests.security.permissions.matrix import matrix
 from tests.security.permissions.probe import CONFIG, DONE, NOT_SENT, answers
 from tests.security.permissions.roles import FUNCTIONS, Role
+from tests.support.lambdas import create_function, create_role, run_once
 
 REFUSALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError"})
 """The codes by which IAM's refusals reach a client; nothing else counts as one."""

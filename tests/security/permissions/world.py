@@ -14,9 +14,9 @@ from handlers.model.event import Event
 from handlers.model.tenant import NewTenant
 from handlers.store.events import EventStore
 from handlers.store.queue import Queue
+from local.deployer.resources.functions import invoke
 from local.errors import LocalStackError
 from local.receiver import Receiver
-from local.resources.functions import invoke
 from local.stack import LocalStack
 from tests.faults.invocation import Outcome
 from tests.faults.world import World

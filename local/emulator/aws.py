@@ -1,15 +1,14 @@
-"""boto3 clients for the emulator: the user's own AWS settings, profiles and proxies have no part in them."""
+"""Clients of the emulator, free of the user's own AWS settings, profiles and proxies."""
 
 import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import boto3
-import botocore.session
 from botocore.config import Config
+from botocore.session import Session
 
 from handlers.environment import LONGEST_RUN_SECONDS
-from local.environment import REGION
+from local.constants import REGION
 
 if TYPE_CHECKING:
     from types_boto3_acm.client import ACMClient
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
     from types_boto3_sqs.client import SQSClient
     from types_boto3_sts.client import STSClient
 
-# The emulator takes this pair for the account's root and does not check its signatures.
+# The emulator takes this key for the account's root and does not check signatures.
 _KEY = "test"
 
 _CONFIG = Config(
-    proxies={},  # none, where None would mean those of the environment
+    proxies={},  # none; None would mean those of the environment
     connect_timeout=5,
     read_timeout=60,
     retries={"total_max_attempts": 1},
@@ -38,21 +37,18 @@ _INVOKE_CONFIG = _CONFIG.merge(Config(read_timeout=LONGEST_RUN_SECONDS + 20))
 
 
 class Aws:
-    """One client per service, made when it is first asked for; safe to share between threads."""
+    """One client per service, made when first asked for; safe to share between threads."""
 
     def __init__(self, url: str) -> None:
         """Clients of the emulator at `url`."""
         self.url = url
-        # Neither environment variables nor files of the user are read (botocore.configprovider).
-        core = botocore.session.Session(
+        # No environment variable names a profile, and no file of the user is read (botocore.configprovider).
+        self._session = Session(
             session_vars={
                 "profile": (None, None, None, None),
                 "config_file": (None, None, os.devnull, None),
                 "credentials_file": (None, None, os.devnull, None),
             }
-        )
-        self._session = boto3.Session(
-            aws_access_key_id=_KEY, aws_secret_access_key=_KEY, region_name=REGION, botocore_session=core
         )
 
     @cached_property
@@ -77,7 +73,7 @@ class Aws:
 
     @cached_property
     def events(self) -> Any:
-        """Rules of EventBridge; no stubs of this service are installed."""
+        """EventBridge rules; no stubs of this service are installed."""
         return self._client("events")
 
     @cached_property
@@ -116,4 +112,11 @@ class Aws:
         return self._client("sts")
 
     def _client(self, service: str, config: Config = _CONFIG) -> Any:
-        return self._session.client(service, endpoint_url=self.url, config=config)  # pyright: ignore[reportUnknownMemberType, reportCallIssue, reportArgumentType, reportUnknownVariableType] - stubs of ten services
+        return self._session.create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id=_KEY,
+            aws_secret_access_key=_KEY,
+            config=config,
+        )

@@ -2,10 +2,10 @@
 
 from typing import Any, cast
 
-from local.aws import Aws
-from local.control import answer_with_api
-from local.environment import ACCOUNT_ID, REGION
-from local.resources.declared import Created, Declared, Kind
+from local.constants import ACCOUNT_ID, REGION
+from local.deployer.resources.declared import Created, Declared, Kind
+from local.emulator.aws import Aws
+from local.emulator.control import answer_with_api
 
 
 def _api(aws: Aws, declared: Declared) -> Created:

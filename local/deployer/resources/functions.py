@@ -7,12 +7,12 @@ from typing import Any
 
 import pulumi
 
-from local.aws import Aws
-from local.environment import REGION
+from local.constants import REGION
+from local.deployer.resources.declared import Created, Declared, Kind
+from local.emulator.aws import Aws
 from local.errors import LocalStackError
-from local.resources.declared import Created, Declared, Kind
 
-# The first moment that a zip can hold: equal folders give equal zips.
+# The earliest time that a zip can hold; a fixed time lets equal folders give equal zips.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -84,10 +84,10 @@ def _invocation(aws: Aws, declared: Declared) -> Created:
 
 
 def invoke(aws: Aws, function: str, payload: str) -> str:
-    """Invoke a function and give its answer, both as JSON.
+    """Invoke a function with JSON; gives its answer as JSON.
 
     Raises:
-        LocalStackError: the function raised; the message is the function's.
+        LocalStackError: the function raised; the message has its own.
     """
     answer = aws.lambda_.invoke(FunctionName=function, Payload=payload.encode())
     text = answer["Payload"].read().decode()

@@ -1,7 +1,7 @@
-"""Roles; the emulator enforces them."""
+"""Roles and their policies, which the emulator enforces."""
 
-from local.aws import Aws
-from local.resources.declared import Created, Declared, Kind
+from local.deployer.resources.declared import Created, Declared, Kind
+from local.emulator.aws import Aws
 
 
 def _role(aws: Aws, declared: Declared) -> Created:

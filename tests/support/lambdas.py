@@ -1,4 +1,4 @@
-"""Small functions for the emulator, written in a test."""
+"""Creates small functions in the emulator from source in a test."""
 
 import io
 import json
@@ -6,8 +6,8 @@ import textwrap
 import zipfile
 from typing import Any
 
-from local.aws import Aws
-from local.resources.functions import invoke
+from local.deployer.resources.functions import invoke
+from local.emulator.aws import Aws
 
 TRUST = json.dumps(
     {
@@ -24,12 +24,12 @@ TRUST = json.dumps(
 
 
 def create_role(aws: Aws, name: str) -> str:
-    """A role that may do nothing; gives its ARN."""
+    """Create a role that may do nothing; gives its ARN."""
     return aws.iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
 
 
 def create_function(aws: Aws, name: str, role: str, source: str, *, timeout_seconds: int = 20) -> None:
-    """A function made from the source of `index.py`, whose `handler` is called."""
+    """Create a function from the source of `index.py`; its `handler` is called."""
     zipped = io.BytesIO()
     with zipfile.ZipFile(zipped, "w") as archive:
         archive.writestr("index.py", textwrap.dedent(source))
@@ -46,6 +46,6 @@ def create_function(aws: Aws, name: str, role: str, source: str, *, timeout_seco
 def run_once(
     aws: Aws, name: str, role: str, source: str, event: Any = None, *, timeout_seconds: int = 20
 ) -> Any:
-    """Create a function, invoke it once with an event, and give what it returns."""
+    """Create a function and invoke it once with an event; gives what it returns."""
     create_function(aws, name, role, source, timeout_seconds=timeout_seconds)
     return json.loads(invoke(aws, name, json.dumps(event or {})))

@@ -1,7 +1,8 @@
-"""The emulator's front door: keeps browsers out, tells the API's requests from AWS's, and sets the clock.
+"""The emulator's front door: keeps browsers out, sends requests to the API or to AWS, and sets the clock.
 
-A page in a browser can reach 127.0.0.1, by its address or by a name of its own that resolves to it. It cannot
-leave out `Origin` where it matters, nor choose `Host`: both are checked (Fetch standard, "Origin header").
+A page in a browser can reach 127.0.0.1, by the address or by a name of the page's own that resolves to it. It
+can neither leave out `Origin` where it matters nor choose `Host` (Fetch standard, "Origin header"): the guard
+checks both.
 """
 
 import json
@@ -19,7 +20,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 CLOCK_PATH = "/_local/clock"
 API_PATH = "/_local/api"
 
-_LONGEST_STEP = 365 * 24 * 3600.0
+_LONGEST_STEP_SECONDS = 365 * 24 * 3600.0
 _FOREIGN_SITES = ("cross-site", "same-site")
 _LOCAL_NAMES = ("127.0.0.1", "localhost")
 
@@ -38,8 +39,8 @@ class Guard:
 
         Args:
             app: the emulator.
-            port: where it answers, for the `Host` header.
-            advance: moves the queues' clock by so many seconds; gives by how many it was moved in all.
+            port: its port, which `Host` may name.
+            advance: takes the seconds to advance the queues' clock by; gives the seconds advanced in all.
         """
         self._app = app
         self._hosts = {name for host in _LOCAL_NAMES for name in (host, f"{host}:{port}")}
@@ -51,7 +52,7 @@ class Guard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["type"] == "websocket":  # nothing here speaks it
+        if scope["type"] == "websocket":  # nothing here speaks WebSocket
             await send({"type": "websocket.close", "code": 1008})
             return
         try:
@@ -69,19 +70,19 @@ class Guard:
         if host is None or host.lower() not in self._hosts:
             raise _RefusedError(
                 HTTPStatus.FORBIDDEN,
-                f"Host is {host!r}, but the local stack only answers as {', '.join(sorted(self._hosts))}.",
+                f"Host is {host!r}. The local stack answers only as {', '.join(sorted(self._hosts))}.",
             )
         if "origin" in headers:
             raise _RefusedError(
                 HTTPStatus.FORBIDDEN,
-                f"The request has an Origin header ({headers['origin']!r}), so a browser page sent it: the "
-                "local stack answers programs only.",
+                f"A browser page sent this request: it has an Origin header ({headers['origin']!r}). "
+                "The local stack answers programs only.",
             )
         if headers.get("sec-fetch-site") in _FOREIGN_SITES:
             raise _RefusedError(
                 HTTPStatus.FORBIDDEN,
-                f"Sec-Fetch-Site is {headers['sec-fetch-site']!r}, so another site's page sent the request: "
-                "the local stack answers programs only.",
+                f"Another site's page sent this request: Sec-Fetch-Site is {headers['sec-fetch-site']!r}. "
+                "The local stack answers programs only.",
             )
 
     async def _control(self, scope: Scope, receive: Receive) -> dict[str, Any]:
@@ -90,7 +91,7 @@ class Guard:
         body = await _json_body(receive)
         match scope["path"], body:
             case "/_local/clock", {"advanceSeconds": int() | float() as seconds} if (
-                0 <= seconds <= _LONGEST_STEP
+                0 <= seconds <= _LONGEST_STEP_SECONDS
             ):
                 return {"advancedSeconds": self._advance(seconds)}
             case "/_local/api", {"apiId": str() as api_id} if self._api_id in (None, api_id):
@@ -98,19 +99,20 @@ class Guard:
                 return {"apiId": api_id}
             case "/_local/api", {"apiId": str() as api_id}:
                 raise _RefusedError(
-                    HTTPStatus.CONFLICT, f"API {self._api_id!r} answers at the root already, not {api_id!r}."
+                    HTTPStatus.CONFLICT,
+                    f"API {self._api_id!r} answers at the root already, not {api_id!r}.",
                 )
             case _:
                 raise _RefusedError(
                     HTTPStatus.BAD_REQUEST,
-                    f'{CLOCK_PATH} takes {{"advanceSeconds": n}}, n from 0 to {_LONGEST_STEP:.0f}, '
+                    f'{CLOCK_PATH} takes {{"advanceSeconds": n}}, n from 0 to {_LONGEST_STEP_SECONDS:.0f}, '
                     f'and {API_PATH} takes {{"apiId": "..."}}.',
                 )
 
     def _routed(self, scope: Scope, headers: Mapping[str, str]) -> Scope:
-        """What is neither signed for AWS nor for the emulator itself is a request of the HTTP API.
+        """Send to the HTTP API what is neither signed for AWS nor for the emulator itself.
 
-        Loopback counts as TLS, as every deployed request has it: policies that ask for it are enforced.
+        Loopback counts as TLS: every deployed request has TLS, and policies that demand it are enforced.
         """
         changed = {b"x-forwarded-proto": b"https"}
         if self._api_id and not _is_for_the_emulator(scope, headers):

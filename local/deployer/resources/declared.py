@@ -1,34 +1,34 @@
-"""A resource as the program declares it, and what creating it gives."""
+"""A resource as the program declares it, and the result of creating it."""
 
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.aws import Aws
+from local.emulator.aws import Aws
 
 
 class Properties:
-    """Properties of a resource that remember which of them were read, however deep they lie."""
+    """The properties of a resource; they remember at every depth which of them were read."""
 
     def __init__(self, values: Mapping[str, Any], path: str = "") -> None:
-        """Wrap `values`, which lie at `path` of the resource."""
+        """Wrap `values`, found at `path` in the resource."""
         self._values = values
         self._path = path
         self._read: set[str] = set()
         self._nested: list[Properties] = []
 
     def take(self, key: str, default: Any = None) -> Any:
-        """A property, whole; the default when it is not set."""
+        """The whole value of a property; the default if it is not set."""
         self._read.add(key)
         return self._values.get(key, default)
 
     def renamed(self, **names: str) -> dict[str, Any]:
-        """Those of these properties that are set, under the names that the AWS API has for them."""
+        """Those of these properties that are set, under their names in the AWS API."""
         return {names[key]: self.take(key) for key in names if key in self._values}
 
     def nested(self, key: str) -> "Properties":
-        """A property that has properties of its own; without any when it is not set."""
+        """A property that has properties of its own; it has none if it is not set."""
         return self._at(key, self.take(key, {}))
 
     def each(self, key: str) -> "list[Properties]":
@@ -53,7 +53,7 @@ class Declared:
     Attributes:
         type: Pulumi's type token, such as `aws:sqs/queue:Queue`.
         name: the logical name.
-        properties: what the program sets, secrets and whole floats unwrapped.
+        properties: what the program sets; secrets are unwrapped, whole numbers are integers.
     """
 
     type: str
@@ -62,17 +62,17 @@ class Declared:
 
     @property
     def physical_name(self) -> str:
-        """The name that AWS gets: with seven hexadecimal digits, as Pulumi's auto-naming does."""
+        """The name in AWS: ends in seven hexadecimal digits, as in Pulumi's auto-naming."""
         return f"{self.name}-{hashlib.sha256(self.name.encode()).hexdigest()[:7]}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Created:
-    """What the provider would answer.
+    """A created resource, as the provider would report it.
 
     Attributes:
         id: the resource's physical id.
-        outputs: by Pulumi's names, in addition to what the program set.
+        outputs: what AWS adds to the properties that the program set, under Pulumi's names.
     """
 
     id: str
@@ -81,10 +81,10 @@ class Created:
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """How resources of one type come to be.
+    """How resources of one type are created.
 
     Attributes:
-        create: creates one; every property that it does not read must be in `not_emulated`.
+        create: creates one; `not_emulated` must list every property that it does not read.
         not_emulated: properties that are accepted without effect, each with the reason.
     """
 

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from local.aws import Aws
-from local.resources.declared import Created, Declared, Kind, Properties
+from local.deployer.resources.declared import Created, Declared, Kind, Properties
+from local.emulator.aws import Aws
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import (

@@ -1,10 +1,10 @@
-"""Log groups, alarms, the dashboard, and the topic that alarms go to."""
+"""Log groups, alarms, the dashboard, and the topic of the alarms."""
 
 from typing import Any
 
-from local.aws import Aws
-from local.environment import ACCOUNT_ID, REGION
-from local.resources.declared import Created, Declared, Kind, Properties
+from local.constants import ACCOUNT_ID, REGION
+from local.deployer.resources.declared import Created, Declared, Kind, Properties
+from local.emulator.aws import Aws
 
 
 def _log_group(aws: Aws, declared: Declared) -> Created:
@@ -44,15 +44,15 @@ def _metric_alarm(aws: Aws, declared: Declared) -> Created:
 
 
 def _metric_query(query: Properties) -> Any:
-    told = query.renamed(id="Id", expression="Expression", label="Label", returnData="ReturnData")
+    expression = query.renamed(id="Id", expression="Expression", label="Label", returnData="ReturnData")
     metric = query.nested("metric")
     names = metric.renamed(namespace="Namespace", metricName="MetricName")
     if not names:
-        return told
-    of_metric = {"Metric": {**names, "Dimensions": _dimensions(metric)}} | metric.renamed(
+        return expression
+    metric_stat = {"Metric": {**names, "Dimensions": _dimensions(metric)}} | metric.renamed(
         period="Period", stat="Stat"
     )
-    return {**told, "MetricStat": of_metric, "ReturnData": False}
+    return {**expression, "MetricStat": metric_stat, "ReturnData": False}
 
 
 def _dimensions(properties: Properties) -> list[dict[str, str]]:

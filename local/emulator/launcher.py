@@ -1,4 +1,4 @@
-"""Starts the emulator in a process of its own, and ends it with everything it started."""
+"""Starts the emulator in its own process, and ends it with everything it started."""
 
 import os
 import shutil
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import requests
 
-from local.environment import HOST, emulator_environment
+from local import loopback
+from local.constants import HOST, REPO
+from local.emulator.environment import emulator_environment
 from local.errors import DeadlineError, LocalStackError
 from local.waiting import wait_for
 
-REPO = Path(__file__).resolve().parent.parent
 START_SECONDS = 20
 STOP_SECONDS = 10
 
@@ -30,9 +31,9 @@ class Emulator:
     """A running emulator.
 
     Attributes:
-        url: answers for AWS and for the HTTP API, as `http://127.0.0.1:PORT`.
-        process: its process, which leads a process group of its own.
-        private: the folder of mode 0700 that holds all its files.
+        url: `http://127.0.0.1:PORT`, which answers for AWS and for the HTTP API.
+        process: the leader of its own process group.
+        private: the folder of mode 0700 that holds all files of the emulator.
     """
 
     url: str
@@ -40,14 +41,14 @@ class Emulator:
     private: Path
 
     def log(self) -> str:
-        """The end of what it wrote."""
+        """The end of its log."""
         return _log_file(self.private).read_text(errors="replace")[-_LOG_TAIL_CHARACTERS:].strip()
 
     def wait_until_it_answers(self) -> None:
-        """Return once it does.
+        """Return once it answers.
 
         Raises:
-            LocalStackError: it ended, or does not answer in time.
+            LocalStackError: it ended, or did not answer in time.
         """
         try:
             wait_for("an answer of the emulator", self._answers, seconds=START_SECONDS)
@@ -59,19 +60,18 @@ class Emulator:
             raise LocalStackError(
                 f"the emulator ended with code {code} as it started; its log:\n{self.log()}"
             )
-        with suppress(requests.ConnectionError), requests.Session() as session:
-            session.trust_env = False  # proxies are for other hosts
+        with suppress(requests.ConnectionError), loopback.session() as session:
             return session.get(f"{self.url}/_ministack/health", timeout=START_SECONDS).ok
         return False
 
 
 @contextmanager
 def running_emulator(*, port: int = 0, ready_file: Path | None = None) -> Generator[Emulator]:
-    """An emulator that answers on 127.0.0.1, soon and until the context ends.
+    """Start an emulator that answers on 127.0.0.1 soon, and end it with the context.
 
     Args:
         port: where to answer; 0 for a free one.
-        ready_file: removed by the emulator when it ends, should this process be killed before it can.
+        ready_file: the emulator removes it when it ends, in case this process is killed before it can.
 
     Raises:
         LocalStackError: the port is taken.
@@ -93,8 +93,8 @@ def _listen(port: int) -> socket.socket:
         return socket.create_server((HOST, port))
     except OSError as error:
         raise LocalStackError(
-            f"port {port} of {HOST} cannot be had ({error.strerror}): choose another by --port, or leave "
-            "it out for a free one"
+            f"port {port} of {HOST} is not available ({error.strerror}): choose another by --port, or "
+            "leave --port out for a free one"
         ) from error
     except OverflowError as error:
         raise LocalStackError(f"port {port} is not a port: choose one from 1 to 65535") from error
@@ -113,7 +113,7 @@ def _spawn(listener: socket.socket, private: Path, ready_file: Path | None) -> E
             stdout=log,
             stderr=log,
             pass_fds=[listener.fileno()],
-            # Ctrl-C goes to the launcher alone, and the group can be ended as a whole.
+            # Ctrl-C reaches the launcher alone, which can end this group as a whole.
             start_new_session=True,
         )
     return Emulator(url=f"http://{HOST}:{port}", process=process, private=private)
@@ -124,7 +124,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
     with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    # Whatever is left of the group; usually nothing is.
+    # Usually nothing is left of the group.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""What the demonstration found: every number in it is counted or measured."""
+"""The summary of the demonstration; every number in it was counted or measured."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from local.receiver import Delivery
 
 @dataclass(kw_only=True)
 class Line:
-    """One promise, and what came of it.
+    """One promise and its outcome.
 
     Attributes:
-        promise: what was to be shown.
-        events: how many events it was shown by.
-        deliveries: the requests that the receiver got for them.
-        faults: what did not hold; none when the promise did.
+        promise: its text.
+        events: the number of events that showed it.
+        deliveries: the requests that the receiver got for these events.
+        faults: what did not hold; empty if the promise held.
     """
 
     promise: str
@@ -26,18 +26,18 @@ class Line:
     faults: list[str] = field(default_factory=list[str])
 
     def expect(self, held: bool, fault: str) -> None:
-        """Note a fault unless this held."""
+        """Note a fault unless it held."""
         if not held:
             self.faults.append(fault)
 
     @property
     def verified(self) -> int:
-        """How many deliveries both libraries verified."""
+        """The number of deliveries that both libraries verified."""
         return sum(delivery.verified for delivery in self.deliveries)
 
     @property
     def held(self) -> bool:
-        """Whether the promise held, for every event and with every delivery verified by both libraries."""
+        """Whether the promise held for every event, and both libraries verified every delivery."""
         return not self.faults and self.verified == len(self.deliveries)
 
     def all_faults(self) -> Iterable[str]:

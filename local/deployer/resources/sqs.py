@@ -2,8 +2,8 @@
 
 from typing import Any, cast
 
-from local.aws import Aws
-from local.resources.declared import Created, Declared, Kind
+from local.deployer.resources.declared import Created, Declared, Kind
+from local.emulator.aws import Aws
 
 
 def _queue(aws: Aws, declared: Declared) -> Created:

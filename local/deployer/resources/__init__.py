@@ -1,16 +1,16 @@
-"""How each type of resource that the program declares comes to be in the emulator, by AWS service."""
+"""Creates in the emulator each type of resource that the program declares; one file per AWS service."""
 
 from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.aws import Aws
+from local.deployer.resources import domain, dynamodb, events, functions, http_api, iam, monitoring, sqs
+from local.deployer.resources.declared import Created, Declared, Kind, Properties
+from local.deployer.resources.lookups import LOOKUPS, look_up
+from local.emulator.aws import Aws
 from local.errors import LocalStackError
-from local.resources import domain, dynamodb, events, functions, http_api, iam, monitoring, sqs
-from local.resources.declared import Created, Declared, Kind, Properties
-from local.resources.lookups import LOOKUPS
 
-__all__ = ["KINDS", "LOOKUPS", "Created", "Declared", "Kind", "Properties", "create"]
+__all__ = ["KINDS", "LOOKUPS", "Created", "Declared", "Kind", "Properties", "create", "look_up"]
 
 KINDS: Mapping[str, Kind] = (
     sqs.KINDS
@@ -28,13 +28,14 @@ def create(aws: Aws, declared: Declared, kinds: Mapping[str, Kind] = KINDS) -> C
     """Create a resource as the program declares it.
 
     Raises:
-        LocalStackError: the type or a property is not known here, or the emulator refused it.
+        LocalStackError: the type or a property is unknown here, or the emulator refused it.
     """
     kind = kinds.get(declared.type)
     where = f"{declared.type} {declared.name!r}"
     if kind is None:
         raise LocalStackError(
-            f"{where}: the local stack does not know this type; say how one is created in local/resources"
+            f"{where}: the local stack does not know this type; "
+            "say how one is created in local/deployer/resources"
         )
     try:
         created = kind.create(aws, declared)
@@ -43,7 +44,7 @@ def create(aws: Aws, declared: Declared, kinds: Mapping[str, Kind] = KINDS) -> C
     unknown = [path for path in declared.properties.unread() if path not in kind.not_emulated]
     if unknown:
         raise LocalStackError(
-            f"{where}: the local stack does not know {', '.join(unknown)}; emulate it in local/resources, "
-            "or list it there as not emulated, with the reason"
+            f"{where}: the local stack does not know {', '.join(unknown)}; emulate it in "
+            "local/deployer/resources, or list it there as not emulated, with the reason"
         )
     return created

@@ -1,23 +1,17 @@
 """Runs a Pulumi program in this process and records every resource that it registers."""
 
-import asyncio
 import os
-import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.runtime import mocks, rpc, settings
-from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs
+from pulumi.runtime import rpc
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs
 
-PROJECT = "webhook-delivery"
-ROOT = Path(__file__).resolve().parents[2]
-REGION = "us-east-1"
-ACCOUNT = "000000000000"
-
-Program = Callable[[], None]
+from local.constants import ACCOUNT_ID, REGION
+from local.deployer.runner import STACK_TYPE, Monitor, main_program, plain, run
 
 
 class RecordingError(AssertionError):
@@ -26,7 +20,7 @@ class RecordingError(AssertionError):
 
 @dataclass(frozen=True, kw_only=True)
 class Registered:
-    """A resource as the program registered it; numbers are floats, unknown values `rpc.UNKNOWN`."""
+    """A resource as the program registered it; unknown values are `rpc.UNKNOWN`."""
 
     urn: str
     type: str
@@ -44,17 +38,23 @@ class Registered:
 
 @dataclass(kw_only=True)
 class Recording:
-    """What a program registered, by URN, and what it exported."""
+    """What a program registered, by URN, what it exported and what it looked up.
+
+    Attributes:
+        component_outputs: how often each component registered its outputs, by URN.
+        lookups: the tokens, such as `aws:index/getRegion:getRegion`.
+    """
 
     resources: dict[str, Registered] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
     component_outputs: dict[str, int] = field(default_factory=dict)
+    lookups: set[str] = field(default_factory=set)
 
     def of_type(self, type_: str) -> list[Registered]:
         return [resource for resource in self.resources.values() if resource.type == type_]
 
     def one(self, type_: str, name: str = "") -> Registered:
-        """The only resource of this type whose name ends so."""
+        """The only resource of this type whose name ends in `name`."""
         (found,) = [resource for resource in self.of_type(type_) if resource.name.endswith(name)]
         return found
 
@@ -62,13 +62,8 @@ class Recording:
         return [resource for resource in self.resources.values() if not resource.custom]
 
 
-def main_program() -> None:
-    """What `pulumi up` runs."""
-    runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__")
-
-
 def record(
-    program: Program = main_program,
+    program: Callable[[], None] = main_program,
     *,
     config: Mapping[str, str] | None = None,
     stack: str = "dev",
@@ -78,35 +73,20 @@ def record(
 
     Args:
         program: registers resources; the whole program by default.
-        config: keys without a namespace are the project's.
+        config: the project's configuration, by key without its namespace.
         stack: the stack's name.
         preview: leave every output that only a deployment knows unknown.
     """
     # An Output formatted as text by mistake is an error rather than a warning inside the text.
     os.environ["PULUMI_ERROR_OUTPUT_STRING"] = "1"
-    full = {key if ":" in key else f"{PROJECT}:{key}": value for key, value in (config or {}).items()}
-    settings.reset_options(
-        project=PROJECT, stack=stack, organization="org", root_directory=str(ROOT), preview=preview
-    )
-    pulumi.runtime.set_all_config(full, [])
     cloud = _Cloud(preview=preview)
-    monitor = _Monitor(cloud)
-
-    async def run() -> None:
-        mocks.set_mocks(
-            cloud, project=PROJECT, stack=stack, preview=preview, monitor=monitor, organization="org"
-        )
-        settings.set_root_resource(None)  # run_in_stack makes its own
-        await pulumi.runtime.run_in_stack(program)
-
-    try:
-        asyncio.run(run())
-    finally:
-        pulumi.runtime.set_all_config({}, [])
+    monitor = _RecordingMonitor(cloud)
+    run(program, monitor, stack=stack, config=config or {}, preview=preview)
+    monitor.recording.outputs, monitor.recording.lookups = monitor.stack_outputs, cloud.lookups
     return monitor.recording
 
 
-class _Monitor(MockMonitor):
+class _RecordingMonitor(Monitor):
     def __init__(self, cloud: "_Cloud") -> None:
         super().__init__(cloud)
         self.recording = Recording()
@@ -116,9 +96,9 @@ class _Monitor(MockMonitor):
         if urn in self.recording.resources:
             raise RecordingError(f"{urn} is registered twice")
         raw = rpc.deserialize_properties(request.object, keep_unknowns=True)
-        inputs = _plain(raw)
+        inputs = plain(raw)
         _require_archives(urn, inputs)
-        if request.type != "pulumi:pulumi:Stack":
+        if request.type != STACK_TYPE:
             self.recording.resources[urn] = Registered(
                 urn=urn,
                 type=request.type,
@@ -136,10 +116,7 @@ class _Monitor(MockMonitor):
         return super().RegisterResource(request)
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the SDK's name
-        outputs = _plain(rpc.deserialize_properties(request.outputs, keep_unknowns=True))
-        if "pulumi:pulumi:Stack::" in request.urn:
-            self.recording.outputs.update(outputs)
-        else:
+        if f"::{STACK_TYPE}::" not in request.urn:
             count = self.recording.component_outputs.get(request.urn, 0)
             self.recording.component_outputs[request.urn] = count + 1
         return super().RegisterResourceOutputs(request)
@@ -150,6 +127,7 @@ class _Cloud(pulumi.runtime.Mocks):
 
     def __init__(self, *, preview: bool) -> None:
         self._preview = preview
+        self.lookups: set[str] = set()
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         if not args.custom:
@@ -162,29 +140,30 @@ class _Cloud(pulumi.runtime.Mocks):
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         answers: dict[str, dict[str, Any]] = {
             "aws:index/getRegion:getRegion": {"region": REGION, "id": REGION},
-            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT},
+            "aws:index/getCallerIdentity:getCallerIdentity": {"accountId": ACCOUNT_ID},
             "aws:route53/getZone:getZone": {"zoneId": "Z0", "name": args.args.get("name")},
         }
+        self.lookups.add(args.token)
         return answers[args.token], []
 
 
 def _made_up(type_: str, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """What AWS adds to a resource of this type."""
     service, kind = type_.split(":")[1].split("/")
-    arn = f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}/{name}"
+    arn = f"arn:aws:{service}:{REGION}:{ACCOUNT_ID}:{kind}/{name}"
     made_up: dict[str, Any] = {"arn": arn, "name": inputs.get("name", f"{name}-1a2b3c4")}
     match type_:
         case "aws:sqs/queue:Queue":
-            made_up["url"] = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}-1a2b3c4"
+            made_up["url"] = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT_ID}/{name}-1a2b3c4"
         case "aws:cloudwatch/eventRule:EventRule":
-            made_up["arn"] = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{made_up['name']}"
+            made_up["arn"] = f"arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/{made_up['name']}"
         case "aws:lambda/function:Function":
             made_up["invokeArn"] = f"arn:aws:apigateway:{REGION}:lambda:path/functions/{arn}/invocations"
         case "aws:lambda/invocation:Invocation":
             made_up["result"] = '{"requeued": 3}'
         case "aws:apigatewayv2/api:Api":
             made_up["apiEndpoint"] = f"https://{name}.execute-api.{REGION}.amazonaws.com"
-            made_up["executionArn"] = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{name}"
+            made_up["executionArn"] = f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{name}"
         case "aws:acm/certificate:Certificate":
             made_up["domainValidationOptions"] = [
                 {
@@ -218,11 +197,3 @@ def _holds_secret(value: Any) -> bool:
         return True
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(map(_holds_secret, children))
-
-
-def _plain(value: Any) -> Any:
-    if rpc.is_rpc_secret(value):
-        return _plain(rpc.unwrap_rpc_secret(value))
-    if isinstance(value, dict):
-        return {key: _plain(child) for key, child in value.items()}
-    return [_plain(child) for child in value] if isinstance(value, list) else value

@@ -1,7 +1,7 @@
-"""Rules that run by the clock, and what they invoke."""
+"""Schedule rules, and what they invoke."""
 
-from local.aws import Aws
-from local.resources.declared import Created, Declared, Kind
+from local.deployer.resources.declared import Created, Declared, Kind
+from local.emulator.aws import Aws
 
 
 def _rule(aws: Aws, declared: Declared) -> Created:

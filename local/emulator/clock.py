@@ -1,4 +1,4 @@
-"""The queues' clock: the time of day, plus what it was advanced by."""
+"""The queues' clock: the time of day plus the seconds it was advanced."""
 
 import time
 import types
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class ShiftedTime(types.ModuleType):
-    """Stands in for the module `time`; only `time()` differs."""
+    """Replaces the module `time`; only `time()` differs."""
 
     def __init__(self) -> None:
         """Start with the time of day."""
@@ -18,5 +18,5 @@ class ShiftedTime(types.ModuleType):
         return time.time() + self.advanced_seconds
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else of the module `time`."""
+        """Take everything else from the module `time`."""
         return getattr(time, name)

@@ -1,4 +1,4 @@
-"""A stage for the demonstration: a stack, a tenant, its receiver, and a line on the screen for all of it."""
+"""The stage of the demonstration: a stack, a tenant and its receiver; each step is told on the screen."""
 
 import time
 from collections.abc import Generator, Sequence
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from handlers.model.tenant import NewTenant
+from local.demo.report import Line
 from local.errors import LocalStackError
 from local.receiver import Delivery, Receiver
-from local.report import Line
 from local.stack import LocalStack
 from local.waiting import wait_for
 
 _TENANT = "acme"
-# Longer than any single wait of the demonstration: it only ends what would never end.
+# Longer than any wait of the demonstration, so that it ends only one that would never end.
 _PATIENCE_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """A running stack with one tenant and its receiver, whose clock is the queues'."""
+    """A running stack with one tenant and its receiver, which tells time by the queues' clock."""
 
     stack: LocalStack
     receiver: Receiver
@@ -29,7 +29,7 @@ class Scene:
     console: Console
 
     def send(self, event_type: str, count: int = 1) -> list[str]:
-        """Post so many events as the tenant; gives their ids."""
+        """Post this many events as the tenant; gives their ids."""
         sent: list[str] = []
         for number in range(1, count + 1):
             event_id = self.stack.post_event(self.tenant.api_key, event_type, {"order": number})
@@ -38,10 +38,10 @@ class Scene:
         return sent
 
     def wait_for_status(self, event_ids: Sequence[str], status: str) -> None:
-        """Return once all these events have the status in the table.
+        """Return once all these events have this status in the table.
 
         Raises:
-            DeadlineError: they have not got there in time.
+            DeadlineError: they did not reach it in time.
         """
         for event_id in event_ids:
             wait_for(
@@ -51,7 +51,7 @@ class Scene:
             )
 
     def wait_for_dead_letters(self, event_ids: Sequence[str]) -> None:
-        """Return once the dead-letter queue holds just these events. Raises as `wait_for_status`."""
+        """Return once the dead-letter queue holds exactly these events; raises as `wait_for_status`."""
         wait_for(
             f"a dead-letter queue of {len(event_ids)}",
             lambda: sorted(message.event_id for message in self.stack.dead_letters()) == sorted(event_ids),
@@ -59,7 +59,7 @@ class Scene:
         )
 
     def wait_for_attempt(self, event_id: str, number: int) -> Delivery:
-        """The attempt of this number, once it was made. Raises as `wait_for_status`."""
+        """Return the attempt of this number once it was made; raises as `wait_for_status`."""
         attempts = wait_for(
             f"attempt {number} at {event_id}",
             lambda: self.receiver.deliveries(event_id)[number - 1 :],
@@ -71,13 +71,13 @@ class Scene:
     def promise(
         self, text: str, event_ids: Sequence[str], *, attempts: int, after: int = 0
     ) -> Generator[Line]:
-        """A line of the summary: gathers the events' deliveries, and what goes wrong while it is shown.
+        """Show a promise: its line of the summary gathers the events' deliveries and what goes wrong.
 
         Args:
-            text: what is promised.
+            text: the promise.
             event_ids: the events that show it.
-            attempts: how many attempts at each of them that takes, neither more nor fewer.
-            after: how many attempts came before, and are not counted.
+            attempts: the exact number of attempts at each event.
+            after: the number of earlier attempts, which do not count.
         """
         line = Line(promise=text, events=len(event_ids))
         try:
@@ -102,15 +102,15 @@ class Scene:
 
 @contextmanager
 def open_scene(console: Console, title: str, delays: Sequence[int]) -> Generator[Scene]:
-    """Start a stack whose retries wait for these seconds, and all that a scene needs.
+    """Start a stack whose retries wait these seconds, and everything else that a scene needs.
 
     Raises:
-        LocalStackError: the stack could not be started.
+        LocalStackError: the stack did not start.
     """
     console.rule(f"[bold]{title}: {', '.join(map(str, delays))} s", align="left")
     began = time.monotonic()
     with ExitStack() as stage:
-        with console.status("Starting the stack (the first time, the functions' bundles are built as well)"):
+        with console.status("Starting the stack (the first time builds the functions' bundles too)"):
             stack = stage.enter_context(LocalStack(config={"retryDelaysSeconds": list(delays)}))
         receiver = stage.enter_context(
             Receiver(clock=stack.clock.now, on_delivery=lambda delivery: scene.say(_told(delivery)))

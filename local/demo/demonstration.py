@@ -1,35 +1,38 @@
-"""The demonstration: real events through the whole system, shown as they go and counted at the end."""
+"""The demonstration: sends real events through the whole system, shows each step and counts at the end."""
 
 import time
 
 from rich.console import Console
 
+from components.settings import Settings
 from handlers.delivery.retry import JITTER
 from handlers.model.delivery import Status
+from local.demo.report import Line, show
+from local.demo.scene import Scene, open_scene
 from local.receiver import Delivery, accepts, accepts_after, refuses
-from local.report import Line, show
-from local.scene import Scene, open_scene
 from local.waiting import wait_for
 
 SHORT_DELAYS = (1, 1, 1, 1, 2)
-REAL_DELAYS = (60, 120, 240, 480, 960)
-"""The default of the configuration key `retryDelaysSeconds`, which the summary claims to have run."""
+REAL_DELAYS = Settings.parse({}).retry_delays_seconds
+"""The schedule of a stack that is not configured otherwise."""
 
-_TAKEN, _TAKEN_LATER, _REFUSED = "order.created", "order.paid", "order.refunded"
+_ACCEPTED, _ACCEPTED_LATER, _REFUSED = "order.created", "order.paid", "order.refunded"
 _FAILURES = 2
+# Of a delay, jitter included.
 _LONGEST = 1 + JITTER
-# Peeking tells whole seconds, rounded down.
+# The queue tells whole seconds, rounded down.
 _ROUNDING_SECONDS = 1
-# How long, right before a retry is due, nothing may come, by the clock on the wall.
-_WATCH_SECONDS = 0.3
+# The watch for early retries begins this long before one is due, by the queues' clock.
 _STEP_SECONDS = 2
+# It lasts this long by the clock on the wall.
+_WATCH_SECONDS = 0.3
 
 
 def demonstrate(console: Console | None = None) -> bool:
     """Play both scenes and print the summary; gives whether every promise held.
 
     Raises:
-        LocalStackError: the stack could not be started, or did not take an event.
+        LocalStackError: the stack did not start, or did not accept an event.
     """
     console = console or Console()
     began = time.monotonic()
@@ -41,13 +44,14 @@ def demonstrate(console: Console | None = None) -> bool:
 
 
 def _play_short_retries(scene: Scene) -> list[Line]:
-    scene.receiver.answer(_TAKEN_LATER, accepts_after(_FAILURES))
+    scene.receiver.answer(_ACCEPTED_LATER, accepts_after(_FAILURES))
     scene.receiver.answer(_REFUSED, refuses)
-    taken, later, refused = scene.send(_TAKEN, 5), scene.send(_TAKEN_LATER, 3), scene.send(_REFUSED, 2)
+    accepted, later = scene.send(_ACCEPTED, 5), scene.send(_ACCEPTED_LATER, 3)
+    refused = scene.send(_REFUSED, 2)
     budget = len(SHORT_DELAYS) + 1
 
-    with scene.promise("Delivered at the first attempt", taken, attempts=1) as first:
-        scene.wait_for_status(taken, Status.DELIVERED)
+    with scene.promise("Delivered at the first attempt", accepted, attempts=1) as first:
+        scene.wait_for_status(accepted, Status.DELIVERED)
 
     text = f"Delivered after {_FAILURES} retries"
     with scene.promise(text, later, attempts=_FAILURES + 1) as retried:
@@ -62,7 +66,7 @@ def _play_short_retries(scene: Scene) -> list[Line]:
     resent = len(scene.receiver.deliveries()) - sum(
         len(line.deliveries) for line in (first, retried, failed, requeued)
     )
-    requeued.expect(resent == 0, f"{resent} deliveries were made beyond those of the summary")
+    requeued.expect(resent == 0, f"{resent} deliveries are not in the summary")
     return [first, retried, failed, requeued]
 
 
@@ -81,7 +85,7 @@ def _play_real_schedule(scene: Scene) -> list[Line]:
 
 
 def _requeue(scene: Scene, event_ids: list[str], *, after: int) -> Line:
-    """The receiver is mended, and what failed is sent again."""
+    """Mend the receiver and send the failed events again."""
     scene.receiver.answer(_REFUSED, accepts)
     with scene.promise("Requeued and delivered", event_ids, attempts=1, after=after) as line:
         report = scene.stack.requeue()
@@ -93,7 +97,7 @@ def _requeue(scene: Scene, event_ids: list[str], *, after: int) -> Line:
 
 
 def _watch_retry(scene: Scene, line: Line, event_id: str, number: int, delay: int) -> None:
-    """Let the wait after attempt `number` pass by the queues' clock: nothing comes early, then one retry."""
+    """Let the wait after attempt `number` pass by the queues' clock: no retry comes early, then one comes."""
     failed = scene.wait_for_attempt(event_id, number)
     due = wait_for(
         f"a retry of {event_id} scheduled {delay} to {_LONGEST * delay:g} s after attempt {number}",
@@ -104,15 +108,17 @@ def _watch_retry(scene: Scene, line: Line, event_id: str, number: int, delay: in
     clock.advance(due - _STEP_SECONDS - clock.now())
     time.sleep(_WATCH_SECONDS)
     early = len(scene.receiver.deliveries(event_id)) - number
-    line.expect(early == 0, f"{early} attempts came before the {delay} s after attempt {number} were over")
+    line.expect(early == 0, f"{early} attempts came earlier than {delay} s after attempt {number}")
     clock.advance(due + _ROUNDING_SECONDS - clock.now())
     waited = scene.wait_for_attempt(event_id, number + 1).at - failed.at
-    line.expect(waited >= delay, f"attempt {number + 1} came after {waited:.1f} s, {delay} s were due")
+    line.expect(
+        waited >= delay, f"attempt {number + 1} came after {waited:.1f} s, but was due after {delay} s"
+    )
     scene.say(f"[cyan]waited[/]     {waited:.1f} s by the queues' clock, at least {delay} s were due")
 
 
 def _due(scene: Scene, failed: Delivery, delay: int) -> int | None:
-    """When the message of this attempt is handed out next, once the worker has set that."""
+    """When the queue hands out this attempt's message next, once the worker has set it."""
     for message in scene.stack.queued():
         wait = message.visible_at - failed.at
         is_scheduled = delay - _ROUNDING_SECONDS <= wait <= _LONGEST * delay + _ROUNDING_SECONDS
