@@ -13,8 +13,8 @@ from tests.security.front_door.run import run_front_door
 from tests.security.leaks.run import run_leaks
 from tests.security.part import Part
 from tests.security.permissions.run import run_permissions
-from tests.security.safeguards import run_named_tests, run_safeguards
 from tests.security.targets.attacks import run_targets
+from tests.security.without_safeguards import run_named_tests, run_safeguards
 
 LOG_WIDTH = 150
 
