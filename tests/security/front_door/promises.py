@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from handlers.intake.submission import MAX_FIELD_ERRORS, MAX_FIELD_NAME, MESSAGES
 from handlers.model.tenant import hash_api_key
 from tests.handlers.factories import TARGET_URL
-from tests.security.front_door import world
-from tests.security.front_door.world import Outcome
+from tests.support import front_door
+from tests.support.front_door import Outcome
 
 ACCEPTED = 202
 STATUS_OF: Mapping[str, int] = {
@@ -38,8 +38,19 @@ MAX_CPU_MS = 1000.0
 quadratic parsing take far longer than this at such sizes."""
 
 _INTERNAL = (
-    *(world.TENANT_TABLE, world.EVENTS_TABLE, world.QUEUE_URL, world.ACCOUNT, world.API_KEY),
-    *(world.DISABLED_KEY, hash_api_key(world.API_KEY), hash_api_key(world.DISABLED_KEY), TARGET_URL),
+    *(
+        front_door.TENANT_TABLE,
+        front_door.EVENTS_TABLE,
+        front_door.QUEUE_URL,
+        front_door.ACCOUNT,
+        front_door.API_KEY,
+    ),
+    *(
+        front_door.DISABLED_KEY,
+        hash_api_key(front_door.API_KEY),
+        hash_api_key(front_door.DISABLED_KEY),
+        TARGET_URL,
+    ),
     *("whsec_", "Traceback", "Error", "Exception", "Problem", "object at 0x", ".py", "/var/", "/opt/"),
     *("site-packages", "handlers", "pydantic", "botocore", "boto3", "dynamodb", "amazonaws", "arn:aws"),
 )
