@@ -42,7 +42,7 @@ def promise(held: bool, text: str) -> None:
         raise FlowBrokenError(f"not so: {text}")
 
 
-class DeployedWorld(World):
+class DeployedSystem(World):
     """A world whose handlers are the deployed functions: what their roles do not grant is refused."""
 
     def __init__(self, stack: LocalStack, receiver: Receiver) -> None:
@@ -124,11 +124,11 @@ class DeployedWorld(World):
 
 
 @contextmanager
-def open_deployed_world() -> Generator[DeployedWorld]:
+def open_deployed_system() -> Generator[DeployedSystem]:
     """A stack as it is deployed, its event source mapping off, and a receiver on this machine."""
     with ExitStack() as stage:
         stack = stage.enter_context(LocalStack(config={"statusIndexShards": _SHARDS}))
         (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]
         stack.aws.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         receiver = stage.enter_context(Receiver(clock=stack.clock.now))
-        yield DeployedWorld(stack, receiver)
+        yield DeployedSystem(stack, receiver)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from handlers.store import schema
+from tests.security.permissions.deployed_system import DeployedSystem, FlowBrokenError
 from tests.security.permissions.flows import Flow, flows_of
 from tests.security.permissions.roles import FUNCTIONS, Right, Role, policy_instead
-from tests.security.permissions.world import DeployedWorld, FlowBrokenError
 
 _BY_LAMBDA = "Lambda itself uses it as the function's role; the emulator's Lambda asks no policy for it"
 _A_KEY = "DynamoDB counts the key that a read names among its attributes; the emulator does not"
@@ -64,37 +64,37 @@ def rights_to_prove(role: Role) -> list[Right]:
     return [right for right in _rights(role) if _name(right) not in UNUSED_HERE]
 
 
-def prove(world: DeployedWorld, right: Right) -> Proof:
+def prove(system: DeployedSystem, right: Right) -> Proof:
     """Take a right away until something breaks, and give it back."""
-    role = world.roles[right.function]
+    role = system.roles[right.function]
     for flow in flows_of(right.function):
-        with policy_instead(world.stack.aws, role, role.without(right)):
-            how = broken(world, flow)
+        with policy_instead(system.stack.aws, role, role.without(right)):
+            how = broken(system, flow)
         if how:
-            return Proof(right=right, flow=flow, how=how, mended=not broken(world, flow))
+            return Proof(right=right, flow=flow, how=how, mended=not broken(system, flow))
     return Proof(right=right)
 
 
-def broken(world: DeployedWorld, flow: Flow) -> str:
+def broken(system: DeployedSystem, flow: Flow) -> str:
     """How a flow breaks as things are; empty when it holds."""
-    world.begin_anew()
+    system.begin_anew()
     try:
-        flow.run(world)
+        flow.run(system)
     except FlowBrokenError as error:
         return str(error)
     return ""
 
 
-def faults_of_what_is_unused(world: DeployedWorld) -> Iterator[str]:
+def faults_of_what_is_unused(system: DeployedSystem) -> Iterator[str]:
     """What is wrong with `UNUSED_HERE`: what no policy has, and what is needed after all."""
-    granted = {_name(right) for role in world.roles.values() for right in _rights(role)}
+    granted = {_name(right) for role in system.roles.values() for right in _rights(role)}
     for name in sorted(UNUSED_HERE.keys() - granted):
         yield f"{' '.join(name)} is listed as unused here, but no policy grants it"
-    for role in world.roles.values():
+    for role in system.roles.values():
         unused = [right for right in _rights(role) if _name(right) in UNUSED_HERE]
-        with policy_instead(world.stack.aws, role, role.without(*unused)):
+        with policy_instead(system.stack.aws, role, role.without(*unused)):
             for flow in flows_of(role.function):
-                if how := broken(world, flow):
+                if how := broken(system, flow):
                     rights = ", ".join(map(str, unused))
                     yield f"without {rights}, which are listed as unused here, {flow.name!r} breaks: {how}"
 

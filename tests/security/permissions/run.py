@@ -1,6 +1,7 @@
 """Least privilege: every right of every function is needed, and whatever is not granted is refused."""
 
 from tests.security.part import Part
+from tests.security.permissions.deployed_system import open_deployed_system
 from tests.security.permissions.mutation import UNUSED_HERE, faults_of_what_is_unused, prove, rights_to_prove
 from tests.security.permissions.trial import (
     STRICTER,
@@ -9,16 +10,15 @@ from tests.security.permissions.trial import (
     faults_of_controls,
     hold_trial,
 )
-from tests.security.permissions.world import open_deployed_world
 
 
 def run_permissions() -> Part:
     """Take each right away until something breaks, and let every role try every call."""
-    with open_deployed_world() as world:
-        rights = [right for role in world.roles.values() for right in rights_to_prove(role)]
-        proofs = [prove(world, right) for right in rights]
-        unused = list(faults_of_what_is_unused(world))
-        trial = hold_trial(world.stack, world.roles)
+    with open_deployed_system() as system:
+        rights = [right for role in system.roles.values() for right in rights_to_prove(role)]
+        proofs = [prove(system, right) for right in rights]
+        unused = list(faults_of_what_is_unused(system))
+        trial = hold_trial(system.stack, system.roles)
     proven = [proof.right for proof in proofs if proof.fault is None]
     tried = [fault for function in trial.roles for fault in faults_of(trial, function)]
     return Part(

@@ -8,12 +8,12 @@ from typing import Any
 
 from local.aws import Aws
 from local.stack import LocalStack
-from tests.local.lambdas import create_function, create_role, run_once
+from tests.local.lambdas import create_role, run_once
 from tests.security.permissions import probe
-from tests.security.permissions.calls import Call, Table, Targets, events_table, tenants_table
+from tests.security.permissions.calls import Call, Targets, events_table, tenants_table
 from tests.security.permissions.matrix import matrix
 from tests.security.permissions.probe import CONFIG, DONE, NOT_SENT, answers
-from tests.security.permissions.roles import FUNCTIONS, Role
+from tests.security.permissions.roles import FUNCTIONS, Role, read_roles
 
 REFUSALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError"})
 """The codes by which IAM's refusals reach a client; nothing else counts as one."""
@@ -63,7 +63,7 @@ class Trial:
 
     Attributes:
         calls: aimed at the deployed resources, in the order of the answers.
-        answers: by function, and by `STRANGER` and `ROOT`, whose calls were aimed at stand-ins.
+        answers: by function, and by `STRANGER` and `ROOT`, whose calls were aimed at a spare stack.
         identities: who made them.
     """
 
@@ -92,14 +92,15 @@ def operation(call: Call) -> str:
 
 
 def hold_trial(stack: LocalStack, roles: Mapping[str, Role]) -> Trial:
-    """Let each function's role try every call, then a role that may do nothing and the root on stand-ins."""
-    aws, calls = stack.aws, matrix(_deployed(stack, roles))
-    told = {function: _try(aws, f"probe-{function}", role.arn, calls) for function, role in roles.items()}
-    spare = matrix(_stand_ins(stack, roles))
-    told[STRANGER] = _try(aws, "probe-stranger", create_role(aws, "stranger"), spare)
-    documents = [call.document() for call in spare]
-    by_root = answers(documents, lambda service: aws._client(service, CONFIG))
-    told[ROOT] = {"identity": aws.sts.get_caller_identity()["Arn"], "answers": by_root}
+    """Let each function's role try every call, then a powerless role and the root, on a spare stack."""
+    calls = matrix(_targets(stack, roles))
+    told = {role: _try(stack.aws, f"probe-{role}", roles[role].arn, calls) for role in roles}
+    with LocalStack(config={"statusIndexShards": 1}) as spare:
+        aws, spare_calls = spare.aws, matrix(_targets(spare, read_roles(spare.aws)))
+        told[STRANGER] = _try(aws, "probe-stranger", create_role(aws, "stranger"), spare_calls)
+        documents = [call.document() for call in spare_calls]
+        by_root = answers(documents, lambda service: aws._client(service, CONFIG))
+        told[ROOT] = {"identity": aws.sts.get_caller_identity()["Arn"], "answers": by_root}
     return Trial(
         roles=roles,
         calls=calls,
@@ -151,7 +152,7 @@ def _try(aws: Aws, name: str, role: str, calls: Sequence[Call]) -> dict[str, Any
     return run_once(aws, name, role, source, event, timeout_seconds=_SECONDS)
 
 
-def _deployed(stack: LocalStack, roles: Mapping[str, Role]) -> Targets:
+def _targets(stack: LocalStack, roles: Mapping[str, Role]) -> Targets:
     groups = [group["logGroupName"] for group in stack.aws.logs.describe_log_groups()["logGroups"]]
     (rule,) = stack.aws.events.list_rules()["Rules"]
     (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]
@@ -169,40 +170,3 @@ def _deployed(stack: LocalStack, roles: Mapping[str, Role]) -> Targets:
         rule=rule["Name"],
         mapping=mapping["UUID"],
     )
-
-
-def _stand_ins(stack: LocalStack, roles: Mapping[str, Role]) -> Targets:
-    """Resources of the same kinds, for those whom nothing is refused."""
-    aws, deployed = stack.aws, _deployed(stack, roles)
-    functions = {function: f"spare-{function}" for function in deployed.functions}
-    groups = {owner: f"spare-{owner}-logs" for owner in deployed.log_groups}
-    for name in functions.values():
-        create_function(aws, name, create_role(aws, name), "def handler(event, context): return None")
-    for name in groups.values():
-        aws.logs.create_log_group(logGroupName=name)
-    aws.events.put_rule(Name="spare-rule", ScheduleExpression="rate(1 day)")
-    return Targets(
-        tenants=tenants_table(_spare_table(aws, deployed.tenants)),
-        events=events_table(_spare_table(aws, deployed.events)),
-        queue_url=aws.sqs.create_queue(QueueName="spare-queue")["QueueUrl"],
-        dlq_url=aws.sqs.create_queue(QueueName="spare-dlq")["QueueUrl"],
-        functions=functions,
-        roles=functions,
-        log_groups=groups,
-        rule="spare-rule",
-        mapping=deployed.mapping,
-    )
-
-
-def _spare_table(aws: Aws, table: Table) -> str:
-    described: Any = aws.dynamodb.describe_table(TableName=table.name)["Table"]
-    shape = {key: described[key] for key in ("AttributeDefinitions", "KeySchema")}
-    indexes = [
-        {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
-        for index in described["GlobalSecondaryIndexes"]
-    ]
-    name = f"spare-{table.name}"
-    aws.dynamodb.create_table(
-        TableName=name, BillingMode="PAY_PER_REQUEST", GlobalSecondaryIndexes=indexes, **shape
-    )
-    return name
