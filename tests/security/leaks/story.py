@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from handlers.model.delivery import Status
-from handlers.model.tenant import API_KEY_PREFIX, KeyState, hash_api_key
+from handlers.model.tenant import API_KEY_PREFIX, hash_api_key
 from handlers.store import schema
 from handlers.store.items import typed
 from local.receiver import Receiver, accepts, refuses
@@ -165,22 +165,18 @@ def _trouble_with_tenants(system: MarkedSystem) -> None:
     """Tenants as no command creates them: deliveries to them fail before anything is sent."""
     malformed = system.marked("a malformed webhook secret", TENANTS)
     credentials = system.marked("credentials in a target URL", TENANTS, EVENTS)
-    for tenant_id, changes in {
-        "malformed": {schema.WEBHOOK_SECRET: f"{WEBHOOK_SECRET_PREFIX}!{malformed}"},
-        "forbidden": {schema.TARGET_URL: f"ftp://user:{credentials}@receiver.example/"},
-    }.items():
+    for tenant_id, attribute, value in (
+        ("malformed", schema.WEBHOOK_SECRET, f"{WEBHOOK_SECRET_PREFIX}!{malformed}"),
+        ("forbidden", schema.TARGET_URL, f"ftp://user:{credentials}@receiver.example/"),
+    ):
         created = system.stack.create_tenant(tenant_id, system.receiver.url)
         api_key = system.mark_key(f"the API key of {tenant_id}", created.api_key)
-        row = {
-            schema.API_KEY: hash_api_key(api_key),
-            schema.TENANT_ID: tenant_id,
-            schema.TARGET_URL: system.receiver.url,
-            schema.WEBHOOK_SECRET: created.webhook_secret,
-            schema.STATE: KeyState.ACTIVE,
-            schema.CREATED_AT: "2026-11-23T10:00:00.000Z",
-        }
-        system.stack.aws.dynamodb.put_item(
-            TableName=system.stack.outputs["tenant_table_name"], Item=typed(row | changes)
+        system.stack.aws.dynamodb.update_item(
+            TableName=system.stack.outputs["tenant_table_name"],
+            Key=typed({schema.API_KEY: hash_api_key(api_key)}),
+            UpdateExpression="SET #attribute = :value",
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues=typed({":value": value}),
         )
         event_id = system.post_event(api_key, _TAKEN, {})
         system.stack.clock.advance(5)
