@@ -17,20 +17,19 @@ from pkgutil import resolve_name
 from typing import Any
 
 VARIABLE = "WITHOUT_SAFEGUARD"
-"""The environment variable that names the safeguard to take out, by its test."""
+"""The environment variable that names the safeguard to take out, by its test's function."""
 
 SAFEGUARDS: dict[str, Callable[[], None]] = {}
-"""What takes each safeguard out, by the node id of the test that must then fail."""
+"""What takes each safeguard out, by the test function that must then fail; `SECURITY.md` has its file."""
 
 TakeOut = Callable[[], None]
 
 
 def shown_by(test: str) -> Callable[[TakeOut], TakeOut]:
-    """Name the test that shows a safeguard, by its node id."""
+    """Name the test that shows a safeguard."""
 
     def register(take_out: TakeOut) -> TakeOut:
-        SAFEGUARDS[test] = take_out
-        return take_out
+        return SAFEGUARDS.setdefault(test, take_out)
 
     return register
 
@@ -104,10 +103,7 @@ def reach_the_emulator() -> None:
     wrap("local.environment:emulator_environment", environment)
 
 
-@shown_by(
-    "tests/security/front_door/test_keys.py::"
-    "test_whatever_is_no_key_gets_the_answer_and_the_work_of_an_unknown_key"
-)
+@shown_by("test_whatever_is_no_key_gets_the_answer_and_the_work_of_an_unknown_key")
 def look_up_what_looks_like_a_key_alone() -> None:
     wrap(
         "handlers.store.tenants:TenantStore.holder_of",
@@ -115,7 +111,7 @@ def look_up_what_looks_like_a_key_alone() -> None:
     )
 
 
-@shown_by("tests/security/front_door/test_front_door.py::test_no_hostile_request_breaks_a_promise")
+@shown_by("test_no_hostile_request_breaks_a_promise")
 def count_on_headers() -> None:
     wrap(
         "handlers.ingest:respond",
@@ -123,7 +119,7 @@ def count_on_headers() -> None:
     )
 
 
-@shown_by("tests/security/targets/test_targets.py::test_no_connection_is_opened_to_what_is_not_public")
+@shown_by("test_no_connection_is_opened_to_what_is_not_public")
 def vet_the_first_address_alone() -> None:
     def vet(original: Any, host: str, addresses: Any, **how: Any) -> Any:
         original(host, addresses[:1], **how)
@@ -132,7 +128,7 @@ def vet_the_first_address_alone() -> None:
     wrap("handlers.delivery.targets:vetted_addresses", vet)
 
 
-@shown_by("tests/security/targets/test_targets.py::test_both_ends_of_every_special_range_are_not_public")
+@shown_by("test_both_ends_of_every_special_range_are_not_public")
 def forget_a_range() -> None:
     forgotten = ip_network("100.64.0.0/10")
     wrap(
@@ -141,17 +137,14 @@ def forget_a_range() -> None:
     )
 
 
-@shown_by(
-    "tests/security/targets/test_targets.py::"
-    "test_a_connection_that_is_led_to_this_machine_is_closed_before_a_byte_is_sent"
-)
+@shown_by("test_a_connection_that_is_led_to_this_machine_is_closed_before_a_byte_is_sent")
 def take_the_peer_for_whom_it_should_be() -> None:
     import socket  # noqa: PLC0415
 
     socket.socket.getpeername = lambda _self: ("1.1.1.1", 443)  # pyright: ignore[reportAttributeAccessIssue]
 
 
-@shown_by("tests/security/targets/test_targets.py::test_no_answer_leads_anywhere_else")
+@shown_by("test_no_answer_leads_anywhere_else")
 def follow_redirects() -> None:
     from handlers.delivery.targets import parse_target  # noqa: PLC0415
 
@@ -164,10 +157,7 @@ def follow_redirects() -> None:
     wrap("handlers.delivery.transport:Transport.post", post)
 
 
-@shown_by(
-    "tests/wire/test_sequences.py::"
-    "test_the_recorded_status_was_said_to_the_attempts_own_request_in_thousands_of_sequences"
-)
+@shown_by("test_the_recorded_status_was_said_to_the_attempts_own_request_in_thousands_of_sequences")
 def take_an_interim_answer_for_the_final_one() -> None:
     interim: dict[Any, int] = {}
 
@@ -186,7 +176,7 @@ def take_an_interim_answer_for_the_final_one() -> None:
     wrap("handlers.delivery.exchange:Exchange.answer", answer)
 
 
-@shown_by("tests/wire/test_connecting.py::test_a_tenants_hanging_name_server_fails_nobody_elses_deliveries")
+@shown_by("test_a_tenants_hanging_name_server_fails_nobody_elses_deliveries")
 def look_one_name_up_at_a_time() -> None:
     wrap(
         "handlers.delivery.lookups:Lookups.__init__",
@@ -194,12 +184,12 @@ def look_one_name_up_at_a_time() -> None:
     )
 
 
-@shown_by("tests/faults/test_hostile.py::test_an_attempt_holds_against")
+@shown_by("test_an_attempt_holds_against")
 def read_heads_of_any_size() -> None:
     put("handlers.delivery.exchange:MAX_HEAD_BYTES", 1 << 30)
 
 
-@shown_by("tests/handlers/test_delivery.py::test_proxies_and_credentials_of_the_environment_are_not_used")
+@shown_by("test_proxies_and_credentials_of_the_environment_are_not_used")
 def connect_through_a_proxy() -> None:
     from urllib.request import getproxies  # noqa: PLC0415
 
@@ -212,8 +202,8 @@ def connect_through_a_proxy() -> None:
     wrap("handlers.delivery.connecting:Connector.connect", connect)
 
 
-@shown_by("tests/handlers/test_signing.py::test_a_known_signature_comes_out_as_the_specifications_say")
-@shown_by("tests/handlers/test_signing.py::test_stripe_verifies_a_delivery_with_the_whole_secret")
+@shown_by("test_a_known_signature_comes_out_as_the_specifications_say")
+@shown_by("test_stripe_verifies_a_delivery_with_the_whole_secret")
 def sign_without_the_timestamp() -> None:
     def headers(original: Any, *, timestamp: int, **signed: Any) -> dict[str, str]:
         made = original(timestamp=0, **signed)
@@ -223,10 +213,7 @@ def sign_without_the_timestamp() -> None:
     wrap("handlers.delivery.signing:signature_headers", headers)
 
 
-@shown_by(
-    "tests/handlers/test_tenant_registry.py::"
-    "test_during_a_rotation_both_secrets_verify_and_a_second_after_the_overlap_the_old_one_does_not"
-)
+@shown_by("test_during_a_rotation_both_secrets_verify_and_a_second_after_the_overlap_the_old_one_does_not")
 def sign_with_the_old_secret_for_longer() -> None:
     from datetime import timedelta  # noqa: PLC0415
 
@@ -236,10 +223,7 @@ def sign_with_the_old_secret_for_longer() -> None:
     )
 
 
-@shown_by(
-    "tests/handlers/test_tenant_registry.py::"
-    "test_a_key_that_is_added_while_the_secret_is_rotated_is_not_left_with_the_old_one"
-)
+@shown_by("test_a_key_that_is_added_while_the_secret_is_rotated_is_not_left_with_the_old_one")
 def change_a_tenant_whatever_happened_to_it() -> None:
     def unconditional(params: dict[str, Any]) -> None:
         for action in params["TransactItems"]:
@@ -250,17 +234,17 @@ def change_a_tenant_whatever_happened_to_it() -> None:
     change_requests("dynamodb.TransactWriteItems", unconditional)
 
 
-@shown_by("tests/handlers/test_tenants.py::test_the_key_itself_is_stored_nowhere")
+@shown_by("test_the_key_itself_is_stored_nowhere")
 def store_keys_as_they_are() -> None:
     put("handlers.model.tenant:hash_api_key", lambda api_key: api_key)
 
 
-@shown_by("tests/handlers/test_ingest.py::test_a_disabled_key_is_refused_within_the_caches_minute")
+@shown_by("test_a_disabled_key_is_refused_within_the_caches_minute")
 def accept_disabled_keys() -> None:
     put("handlers.model.tenant:ApiKeyHolder.disabled", False)
 
 
-@shown_by("tests/handlers/test_idempotency.py::test_two_tenants_never_share_a_key")
+@shown_by("test_two_tenants_never_share_a_key")
 def remember_idempotency_keys_of_all_tenants_in_one_place() -> None:
     def shared(key: dict[str, Any]) -> None:
         if key.get("eventId", {}).get("S", "").startswith("idempotency#"):
@@ -270,7 +254,7 @@ def remember_idempotency_keys_of_all_tenants_in_one_place() -> None:
     change_requests("dynamodb.GetItem", lambda params: shared(params["Key"]))
 
 
-@shown_by("tests/security/leaks/test_leaks.py::test_no_secret_is_written_anywhere_but_where_it_belongs")
+@shown_by("test_no_secret_is_written_anywhere_but_where_it_belongs")
 def log_local_variables() -> None:
     reach_the_emulator()
     wrap(
@@ -279,10 +263,7 @@ def log_local_variables() -> None:
     )
 
 
-@shown_by(
-    "tests/security/leaks/test_leaks.py::"
-    "test_what_the_http_library_complains_of_is_not_logged_since_it_names_the_url"
-)
+@shown_by("test_what_the_http_library_complains_of_is_not_logged_since_it_names_the_url")
 def let_a_library_log_urls() -> None:
     import logging  # noqa: PLC0415
 
@@ -293,10 +274,7 @@ def let_a_library_log_urls() -> None:
     wrap("handlers.delivery.transport:Transport.post", post)
 
 
-@shown_by(
-    "tests/security/permissions/test_permissions.py::"
-    "test_without_any_one_of_its_permissions_it_does_not_and_with_it_again_it_does"
-)
+@shown_by("test_without_any_one_of_its_permissions_it_does_not_and_with_it_again_it_does")
 def grant_requeue_an_action_too_many() -> None:
     def widen(statement: dict[str, Any]) -> None:
         if "sqs:DeleteMessage" in statement["Action"]:
@@ -305,7 +283,7 @@ def grant_requeue_an_action_too_many() -> None:
     change_role("requeue", widen)
 
 
-@shown_by("tests/security/permissions/test_permissions.py::test_nobody_but_the_worker_reads_a_webhook_secret")
+@shown_by("test_nobody_but_the_worker_reads_a_webhook_secret")
 def let_ingest_read_all_of_a_tenant() -> None:
     def unlimit(statement: dict[str, Any]) -> None:
         if "tenant-api-keys" in statement["Resource"]:
@@ -314,7 +292,7 @@ def let_ingest_read_all_of_a_tenant() -> None:
     change_role("ingest", unlimit)
 
 
-@shown_by("tests/security/permissions/test_permissions.py::test_nobody_but_the_worker_reads_a_payload")
+@shown_by("test_nobody_but_the_worker_reads_a_payload")
 def let_the_reconciler_read_all_of_an_event() -> None:
     def unlimit(statement: dict[str, Any]) -> None:
         if "dynamodb:BatchGetItem" in statement["Action"]:
@@ -323,7 +301,7 @@ def let_the_reconciler_read_all_of_an_event() -> None:
     change_role("reconciler", unlimit)
 
 
-@shown_by("tests/security/permissions/test_permissions.py::test_nor_does_what_they_write_give_them_one")
+@shown_by("test_nor_does_what_they_write_give_them_one")
 def let_writes_return_the_item() -> None:
     def let(statement: dict[str, Any]) -> None:
         condition = statement.get("Condition", {})
@@ -345,21 +323,17 @@ def let_update(function: str, attribute: str) -> None:
     change_role(function, widen)
 
 
-@shown_by("tests/security/permissions/test_permissions.py::test_nobody_changes_what_an_event_tells")
+@shown_by("test_nobody_changes_what_an_event_tells")
 def let_requeue_change_payloads() -> None:
     let_update("requeue", "payload")
 
 
-@shown_by(
-    "tests/security/permissions/test_permissions.py::test_the_reconciler_does_not_change_where_an_event_goes"
-)
+@shown_by("test_the_reconciler_does_not_change_where_an_event_goes")
 def let_the_reconciler_change_targets() -> None:
     let_update("reconciler", "targetUrl")
 
 
-@shown_by(
-    "tests/components/test_contracts.py::test_messages_last_for_two_weeks_and_only_the_queue_may_fill_the_dlq"
-)
+@shown_by("test_messages_last_for_two_weeks_and_only_the_queue_may_fill_the_dlq")
 def let_every_queue_fill_the_dlq() -> None:
     change_resources(
         "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
@@ -367,7 +341,7 @@ def let_every_queue_fill_the_dlq() -> None:
     )
 
 
-@shown_by("tests/components/test_protection.py::test_every_resource_of_a_kind_keeps_the_rule_of_its_kind")
+@shown_by("test_every_resource_of_a_kind_keeps_the_rule_of_its_kind")
 def refuse_encrypted_connections_instead_of_plain_ones() -> None:
     change_policies(
         "aws:sqs/queuePolicy:QueuePolicy",
@@ -376,15 +350,12 @@ def refuse_encrypted_connections_instead_of_plain_ones() -> None:
     )
 
 
-@shown_by(
-    "tests/components/test_protection.py::"
-    "test_every_table_is_guarded_in_every_way_where_data_is_protected_and_in_none_elsewhere"
-)
+@shown_by("test_every_table_is_guarded_in_every_way_where_data_is_protected_and_in_none_elsewhere")
 def let_pulumi_delete_tables() -> None:
     change_resources("aws:dynamodb/table:Table", lambda _name, _props, opts: setattr(opts, "protect", None))
 
 
-@shown_by("tests/components/test_contracts.py::test_every_permission_to_invoke_names_who_may")
+@shown_by("test_every_permission_to_invoke_names_who_may")
 def let_every_api_invoke_ingest() -> None:
     def widen(_name: str, props: dict[str, Any], _opts: Any) -> None:
         if props["principal"] == "apigateway.amazonaws.com":
@@ -393,9 +364,7 @@ def let_every_api_invoke_ingest() -> None:
     change_resources("aws:lambda/permission:Permission", widen)
 
 
-@shown_by(
-    "tests/components/test_contracts.py::test_every_request_goes_to_ingest_under_both_throttling_limits"
-)
+@shown_by("test_every_request_goes_to_ingest_under_both_throttling_limits")
 def throttle_without_a_limit_for_bursts() -> None:
     change_resources(
         "aws:apigatewayv2/stage:Stage",
@@ -403,7 +372,7 @@ def throttle_without_a_limit_for_bursts() -> None:
     )
 
 
-@shown_by("tests/local/test_guard.py::test_a_browser_page_is_refused_with_the_reason")
+@shown_by("test_a_browser_page_is_refused_with_the_reason")
 def overlook_the_origin() -> None:
     def call(original: Any, self: Any, scope: Any, *rest: Any) -> Any:
         headers = [(name, value) for name, value in scope.get("headers", ()) if name.lower() != b"origin"]
@@ -412,7 +381,7 @@ def overlook_the_origin() -> None:
     wrap("local.guard:Guard.__call__", call)
 
 
-@shown_by("tests/local/test_up.py::test_nothing_of_it_can_be_reached_from_another_machine")
+@shown_by("test_nothing_of_it_can_be_reached_from_another_machine")
 def listen_to_every_machine() -> None:
     wrap(
         "socket:create_server",
@@ -420,9 +389,7 @@ def listen_to_every_machine() -> None:
     )
 
 
-@shown_by(
-    "tests/local/test_up.py::test_the_users_aws_credentials_and_settings_are_neither_opened_nor_passed_on"
-)
+@shown_by("test_the_users_aws_credentials_and_settings_are_neither_opened_nor_passed_on")
 def pass_everything_on() -> None:
     wrap(
         "local.environment:emulator_environment",
@@ -430,13 +397,13 @@ def pass_everything_on() -> None:
     )
 
 
-@shown_by("tests/local/test_up.py::test_every_file_of_it_is_its_owners_alone")
+@shown_by("test_every_file_of_it_is_its_owners_alone")
 def make_files_for_everybody() -> None:
     reach_the_emulator()
     wrap("os:umask", lambda original, _mask: original(0o022))
 
 
-@shown_by("tests/bundles/test_wheels.py::test_a_wheel_that_is_not_the_one_that_was_locked_is_never_installed")
+@shown_by("test_a_wheel_that_is_not_the_one_that_was_locked_is_never_installed")
 def install_whatever_the_index_serves() -> None:
     def run(original: Any, command: Any, **how: Any) -> Any:
         swapped = ["--no-verify-hashes" if word == "--require-hashes" else word for word in command]
@@ -445,7 +412,7 @@ def install_whatever_the_index_serves() -> None:
     wrap("subprocess:run", run)
 
 
-@shown_by("tests/bundles/test_supply_chain.py::test_every_action_is_pinned_to_a_commit_and_names_its_version")
+@shown_by("test_every_action_is_pinned_to_a_commit_and_names_its_version")
 def leave_out_the_version_of_an_action() -> None:
     def read_text(original: Any, self: Path, *args: Any, **how: Any) -> str:
         text = original(self, *args, **how)
@@ -458,7 +425,7 @@ def leave_out_the_version_of_an_action() -> None:
     wrap("pathlib:Path.read_text", read_text)
 
 
-@shown_by("tests/bundles/audit/test_audit.py::test_a_package_that_was_skipped_is_not_a_pass")
+@shown_by("test_a_package_that_was_skipped_is_not_a_pass")
 def take_no_answer_for_a_good_one() -> None:
     from bundles.audit.errors import NotAuditedError  # noqa: PLC0415
 
