@@ -172,7 +172,7 @@ def _meets(call: Call, statement: Mapping[str, Any]) -> bool:
     exactly = statement.get("Condition", {}).get(_EXACTLY)
     if exactly == _RETURNS_NOTHING and call.returns != "NONE":
         return False
-    if exactly == _READS_WHAT_IT_NAMES and call.select != SPECIFIC:
+    if exactly == _READS_WHAT_IT_NAMES and not call.is_specific:
         return False
     limits = _limits(statement)
     return limits is None or (bool(call.names) and set(call.names) <= set(limits))

@@ -128,7 +128,7 @@ LURES = tuple(
 
 
 def faults_of_lure(lure: Lure) -> Iterator[str]:
-    """What does not hold of: one connection is made, to the target, even where private targets are allowed."""
+    """Where it is not so that one connection is made, to the target, though private targets are allowed."""
     with receiver(answers(response())) as inside:
         answer = response(lure.status, b"", lure.header.format(inside=inside.port))
         with receiver(answers(answer)) as outside:
