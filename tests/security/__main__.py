@@ -1,4 +1,4 @@
-"""`python -m tests.security`: everything that is claimed of security, tried, and how much of it."""
+"""`python -m tests.security` tries every security claim and prints how much was tried."""
 
 import sys
 import time
@@ -32,7 +32,7 @@ PARTS: Mapping[str, Callable[[], Part]] = {
 def main(
     only: Annotated[str, typer.Option(help=f"Only one part: {', '.join(PARTS)}.")] = "",
 ) -> None:
-    """Try everything and print the counts; ends with 1 if anything that is claimed does not hold."""
+    """Try everything and print the counts; the exit code is 1 if any claim does not hold."""
     if only and only not in PARTS:
         raise typer.BadParameter(f"{only!r} is none of {', '.join(PARTS)}", param_hint="--only")
     began = time.monotonic()

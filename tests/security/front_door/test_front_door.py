@@ -1,6 +1,6 @@
-"""Whatever a producer sends, the front door answers it as the contract says, and nothing else happens.
+"""Whatever a producer sends, the front door answers as the contract says, and nothing else happens.
 
-The inputs are the same on every run. This tries others, and more of them:
+Each run tries the same inputs. This tries others, and more of them:
 `FRONT_DOOR_SEED=7 FRONT_DOOR_INPUTS=20000 .venv/bin/python -m pytest tests/security/front_door`
 """
 
@@ -48,7 +48,7 @@ def test_no_hostile_request_breaks_a_promise(explored: Tally) -> None:
 
 
 def test_the_hostile_requests_cause_every_answer_that_a_request_can_cause(explored: Tally) -> None:
-    """Given fuzzing that got stuck at one refusal, then this fails."""
+    """This fails if the fuzzing gets stuck at one refusal."""
     assert set(explored.statuses) == {ACCEPTED, *STATUS_OF.values()}
     assert set(explored.kinds) == {"accepted", REPLAYED, *STATUS_OF}
 
@@ -100,7 +100,7 @@ def test_the_long_run_adds_both_halves_up_and_says_if_it_had_no_guidance(by_cove
 
 
 class Telling(FrontDoor):
-    """A front door that tells its table's name to whoever repeats a request."""
+    """A front door that gives its table's name to whoever repeats a request."""
 
     def ask(self, request: Mapping[str, Any]) -> Outcome:
         outcome = super().ask(request)

@@ -65,12 +65,12 @@ def test_without_any_key_the_answer_is_the_same() -> None:
     answer, calls = answer_and_calls({})
 
     assert answer == answer_and_calls(NO_KEYS["unknown"])[0]
-    # There is nothing to look up, and whoever asks knows that they sent none.
+    # There is nothing to look up, and the sender knows that they sent no key.
     assert calls == []
 
 
 def test_a_lone_surrogate_does_not_stand_for_any_character_of_a_key() -> None:
-    """It is looked up as '?', which is in no key: no key with a hole in it is ever a known one."""
+    """It is looked up as '?', which is in no key: a key with a hole in it is never a known one."""
     for place in range(len(API_KEY)):
         for rest in (API_KEY[place:], API_KEY[place + 1 :]):
             with_a_hole = f"{API_KEY[:place]}\ud800{rest}"

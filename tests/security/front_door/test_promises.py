@@ -1,4 +1,4 @@
-"""The promises that the fuzzing checks: each of them can be broken, and is missed then."""
+"""Each promise that the fuzzing checks can be broken, and the break is noticed."""
 
 import json
 from collections.abc import Mapping

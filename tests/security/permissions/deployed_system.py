@@ -29,33 +29,33 @@ _RETENTION = timedelta(days=30)
 
 
 class FlowBrokenError(AssertionError):
-    """What somebody who uses the system would have noticed."""
+    """A user of the system would have noticed this."""
 
 
 def promise(held: bool, text: str) -> None:
-    """Say what is promised.
+    """Check a promise.
 
     Raises:
-        FlowBrokenError: it is not so.
+        FlowBrokenError: it does not hold.
     """
     if not held:
         raise FlowBrokenError(f"not so: {text}")
 
 
 class DeployedSystem(World):
-    """A world whose handlers are the deployed functions: what their roles do not grant is refused."""
+    """The handlers are the deployed functions: what their roles do not grant is refused."""
 
     def __init__(self, stack: LocalStack, receiver: Receiver) -> None:
         self.roles: Mapping[str, Role] = read_roles(stack.aws)
         super().__init__(stack, receiver)
 
     def begin_anew(self) -> None:
-        """A new tenant, whose key no function has seen, with nothing in the table and the queues."""
+        """Empty the table and the queues, and create a tenant whose key no function has seen."""
         super().begin_anew()
         self.receiver.trust(self.tenant.webhook_secret)
 
     def run(self, function: str, event: Any, _fate: None = None, *, seconds: float = 0) -> Outcome:
-        """Invoke the deployed function, which has the time that it is deployed with, and no fate.
+        """Invoke the deployed function, with the timeout that it is deployed with, and no fate.
 
         Raises:
             FlowBrokenError: it failed.
@@ -78,13 +78,13 @@ class DeployedSystem(World):
             )
 
     def other_tenant(self) -> NewTenant:
-        """Another tenant beside the one whose events are followed."""
+        """A second tenant, beside the one whose events are followed."""
         return self.stack.create_tenant(f"{self.tenant.tenant_id}-other", self.receiver.url)
 
     def store(
         self, tenant: NewTenant | None = None, *, age: timedelta = timedelta(), **changes: Any
     ) -> Event:
-        """An event of a tenant in the table, as old as this."""
+        """Store an event of this age for a tenant."""
         tenant = tenant or self.tenant
         event = an_event(
             tenant_id=tenant.tenant_id, target_url=tenant.target_url, now=datetime.now(UTC) - age, type_=TYPE
@@ -94,12 +94,12 @@ class DeployedSystem(World):
         return event
 
     def queue(self, event: Event, where: str = "queue_url") -> Event:
-        """A message that names the event, in this queue."""
+        """Send a message that names the event to this queue."""
         Queue(self.stack.aws.sqs, self.stack.outputs[where]).send(event.key)
         return event
 
     def failed(self, tenant: NewTenant | None = None, **changes: Any) -> Event:
-        """An event that failed for good: its message is in the dead-letter queue."""
+        """Store an event that failed for good, with its message in the dead-letter queue."""
         return self.queue(self.store(tenant, status=Status.FAILED, attempts=6, **changes), "dlq_url")
 
     def found(self, event: Event) -> Event:
@@ -109,7 +109,7 @@ class DeployedSystem(World):
 
     @contextmanager
     def consumer(self) -> Generator[None]:
-        """The event source mapping hands the queue's messages to the worker, as long as the context lasts."""
+        """While the context lasts, the event source mapping hands the queue's messages to the worker."""
         lambda_ = self.stack.aws.lambda_
         (mapping,) = lambda_.list_event_source_mappings()["EventSourceMappings"]
         lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
@@ -125,7 +125,7 @@ class DeployedSystem(World):
 
 @contextmanager
 def open_deployed_system() -> Generator[DeployedSystem]:
-    """A stack as it is deployed, its event source mapping off, and a receiver on this machine."""
+    """A stack as it is deployed, with its event source mapping off, and a receiver on this machine."""
     with ExitStack() as stage:
         stack = stage.enter_context(LocalStack(config={"statusIndexShards": _SHARDS}))
         (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]

@@ -1,4 +1,4 @@
-"""What users and operators notice of each function: a function that lacks a permission breaks one of them."""
+"""What users and operators notice of each function: one that lacks a permission breaks one of these flows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Flow:
     """Something that a function makes happen.
 
     Attributes:
-        run: makes it happen in a system; raises FlowBrokenError when it does not.
+        run: makes it happen; raises FlowBrokenError if it does not happen.
     """
 
     function: str
@@ -63,7 +63,7 @@ def _a_failed_attempt_is_repeated_after_a_minute(system: DeployedSystem) -> None
     promise(len(system.receiver.deliveries(event.key.event_id)) == 1, "there was one attempt")
     promise(system.found(event).status == Status.PENDING, "the event is PENDING")
     (message,) = system.stack.queued()
-    # Visibility is told in whole seconds, rounded down.
+    # Visibility comes in whole seconds, rounded down.
     in_time = began + 59 <= message.visible_at <= ended + 66
     promise(in_time, f"the message is visible again after 60 to 66 s, not {message.visible_at - began:.0f} s")
 
@@ -83,7 +83,7 @@ def _delivered(system: DeployedSystem, event_id: str) -> None:
 
 
 def _a_dead_letter_is_sent_again(system: DeployedSystem) -> None:
-    """One tenant's alone, to where its events go now."""
+    """Only the tenant's own, and to its current target."""
     event = system.failed(target_url="https://moved.example/hooks")
     other = system.failed(system.other_tenant())
     report = system.requeue().answer
@@ -119,7 +119,7 @@ def _a_backlog_is_not_amplified(system: DeployedSystem) -> None:
 
 
 def _a_lost_event_that_was_overtaken_is_queued_again(system: DeployedSystem) -> None:
-    """Beside a backlog as long as what is stalled, which hides it from the count."""
+    """A backlog as long as what is stalled hides it from the count."""
     other = system.other_tenant()
     for _ in range(2):
         system.queue(system.store(other, age=_DAY))

@@ -1,4 +1,4 @@
-"""Takes each right from its function's role and looks for what breaks: one that breaks nothing must go."""
+"""Takes each right from its function's role and looks for what breaks: a right without use must go."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tests.security.permissions.deployed_system import DeployedSystem, FlowBroke
 from tests.security.permissions.flows import Flow, flows_of
 from tests.security.permissions.roles import FUNCTIONS, Right, Role, policy_instead
 
-_BY_LAMBDA = "Lambda itself uses it as the function's role; the emulator's Lambda asks no policy for it"
+_BY_LAMBDA = "Lambda itself uses it in the function's role; the emulator's Lambda checks no policy for it"
 _A_KEY = "DynamoDB counts the key that a read names among its attributes; the emulator does not"
 
 _TENANTS, _EVENTS = "table/tables-tenant-api-keys", "table/tables-events"
@@ -31,17 +31,17 @@ UNUSED_HERE = MappingProxyType(
 )
 """Rights that nothing on this machine needs, by function, action, resource and attribute; why AWS needs them.
 
-`test_static.py` asserts of them what cannot be tried here.
+`test_static.py` asserts about them what cannot be tried here.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What came of taking a right away.
+    """What taking a right away did.
 
     Attributes:
-        flow: the first flow that broke; None when none did.
-        how: in the words of the flow.
+        flow: the first flow that broke; None if none did.
+        how: how it broke, in the words of the flow.
         mended: whether the flow works with the whole policy again.
     """
 
@@ -60,12 +60,12 @@ class Proof:
 
 
 def rights_to_prove(role: Role) -> list[Right]:
-    """All that a role grants, action by action and attribute by attribute, but for what is unused here."""
+    """Everything that a role grants, by action and by attribute, except what is unused here."""
     return [right for right in _rights(role) if _name(right) not in UNUSED_HERE]
 
 
 def prove(system: DeployedSystem, right: Right) -> Proof:
-    """Take a right away until something breaks, and give it back."""
+    """Take a right away, run flows until one breaks, and give it back."""
     role = system.roles[right.function]
     for flow in flows_of(right.function):
         with policy_instead(system.stack.aws, role, role.without(right)):
@@ -76,7 +76,7 @@ def prove(system: DeployedSystem, right: Right) -> Proof:
 
 
 def broken(system: DeployedSystem, flow: Flow) -> str:
-    """How a flow breaks as things are; empty when it holds."""
+    """How a flow breaks now; empty if it holds."""
     system.begin_anew()
     try:
         flow.run(system)
@@ -86,7 +86,7 @@ def broken(system: DeployedSystem, flow: Flow) -> str:
 
 
 def faults_of_what_is_unused(system: DeployedSystem) -> Iterator[str]:
-    """What is wrong with `UNUSED_HERE`: what no policy has, and what is needed after all."""
+    """What is wrong with `UNUSED_HERE`: rights that no policy grants, or that are needed after all."""
     granted = {_name(right) for role in system.roles.values() for right in _rights(role)}
     for name in sorted(UNUSED_HERE.keys() - granted):
         yield f"{' '.join(name)} is listed as unused here, but no policy grants it"

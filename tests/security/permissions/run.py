@@ -1,4 +1,4 @@
-"""Least privilege: every right of every function is needed, and whatever is not granted is refused."""
+"""Least privilege: every function needs each of its rights, and whatever is not granted is refused."""
 
 from tests.security.part import Part
 from tests.security.permissions.deployed_system import open_deployed_system
@@ -44,19 +44,19 @@ def run_permissions() -> Part:
 
 _REMARKS = (
     (
-        f"{len(UNUSED_HERE)} rights are used on AWS alone, and asserted over the recorded program: what "
-        "Lambda does as the function's role (logs, reading the queue), and the keys that a read names"
+        f"only AWS uses {len(UNUSED_HERE)} rights, which are asserted over the recorded program: what "
+        "Lambda does in the function's role (logs, reading the queue), and the keys that a read names"
     ),
     (
-        "the emulator lets anybody make these calls, which are not counted and which no policy grants: "
+        "the emulator lets anybody make these calls, which are not counted and no policy grants: "
         + ", ".join(sorted(UNENFORCED))
     ),
     (
         f"the emulator refuses {len(STRICTER)} kinds of calls that AWS would grant, which are not counted: "
-        "batches of messages, and a function that writes its log by itself"
+        "batches of messages, and a function that writes its own log"
     ),
     (
-        "no condition of IAM is documented for ReturnValuesOnConditionCheckFailure: a write whose condition "
-        "does not hold can be answered with the whole item, by whoever may make it"
+        "IAM documents no condition for ReturnValuesOnConditionCheckFailure: whoever may make a write whose "
+        "condition fails can have it answered with the whole item"
     ),
 )

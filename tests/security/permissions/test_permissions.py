@@ -1,4 +1,4 @@
-"""Each function's role lets it do its work and nothing else: tried on the local stack, where roles count."""
+"""Each function's role lets it do its work and nothing else: tried on the local stack, which enforces roles."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -28,7 +28,7 @@ def trial(system: DeployedSystem) -> Trial:
 
 
 def assert_refused(trial: Trial, function: str, is_forbidden: Callable[[Call], bool]) -> None:
-    """Every call of that kind is refused, and there are some."""
+    """There are calls of that kind, and every one is refused."""
     calls = [call for call in trial.calls if is_forbidden(call)]
     refused = trial.refused(function)
     assert calls

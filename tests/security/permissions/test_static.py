@@ -1,4 +1,4 @@
-"""What the local stack cannot enforce of roles and policies, asserted over the recorded program.
+"""Roles and policies: what the local stack cannot enforce, asserted over the recorded program.
 
 Wildcards, trust, TLS, permissions to invoke and the exact permissions of each function are asserted in
 `tests/components/test_contracts.py` and `test_program.py` already, and not again here.
@@ -127,7 +127,7 @@ def test_a_role_writes_the_log_of_its_own_function_and_no_other(recording: Recor
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_role_may_use_tables_queues_and_logs_and_no_other_service(recording: Recording, function: str):
-    """So that what the emulator lets anybody do is granted to nobody."""
+    """So nobody is granted what the emulator lets anybody do."""
     services = {
         action.partition(":")[0]
         for statement in granted(recording, function)

@@ -1,4 +1,4 @@
-"""Lets every function's role try every call of the matrix, and compares the answers with its policy."""
+"""Every function's role tries every call of the matrix; the answers are compared with its policy."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from tests.security.permissions.probe import CONFIG, DONE, NOT_SENT, answers
 from tests.security.permissions.roles import FUNCTIONS, Role, read_roles
 
 REFUSALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError"})
-"""The codes by which IAM's refusals reach a client; nothing else counts as one."""
+"""The codes by which a refusal of IAM reaches a client; nothing else counts as one."""
 
 _HARMLESS = frozenset(
     {DONE, "ConditionalCheckFailedException", "TransactionCanceledException", "ReceiptHandleIsInvalid"}
 )
-"""What a call is answered that is granted: the matrix is made so that it changes nothing."""
+"""The answers to calls that are granted: the calls are made so that they change nothing."""
 
 STRANGER, ROOT = "a role that may do nothing", "the account's root"
 
@@ -32,12 +32,12 @@ UNENFORCED = MappingProxyType(
         "lambda.delete_event_source_mapping": _NO_ACTION,
     }
 )
-"""Operations that the emulator lets anybody make, and why.
+"""Operations that the emulator lets anybody use, and why.
 
 `test_static.py` asserts that no policy grants an action of their service.
 """
 
-_AS_A_BATCH = "AWS asks for the right to the single operation, the emulator for one of the batch's name"
+_AS_A_BATCH = "AWS checks the right to the single operation, the emulator one with the batch's name"
 _BY_STREAM = "AWS matches the group's streams, the emulator the group alone"
 STRICTER = MappingProxyType(
     {
@@ -52,19 +52,19 @@ STRICTER = MappingProxyType(
         **{(function, "logs.put_log_events"): _BY_STREAM for function in FUNCTIONS},
     }
 )
-"""Calls that a function's policy grants and the emulator refuses nevertheless, and why."""
+"""Calls that a function's policy grants, but the emulator refuses, and why."""
 
 _SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What every role was answered.
+    """The answers to every role.
 
     Attributes:
         calls: aimed at the deployed resources, in the order of the answers.
         answers: by function, and by `STRANGER` and `ROOT`, whose calls were aimed at a spare stack.
-        identities: who made them.
+        identities: who made the calls.
     """
 
     roles: Mapping[str, Role]
@@ -73,13 +73,13 @@ class Trial:
     identities: Mapping[str, str]
 
     def refused(self, who: str) -> list[Call]:
-        """What was refused for want of a permission."""
+        """The calls that were refused for lack of a permission."""
         return [
             call for call, answer in zip(self.calls, self.answers[who], strict=True) if answer in REFUSALS
         ]
 
     def forbidden(self, function: str) -> list[Call]:
-        """What the function's policy does not grant, and the emulator asks a policy for."""
+        """The calls that the function's policy does not grant, and for which the emulator checks policies."""
         return [
             call
             for call in self.calls
@@ -110,7 +110,7 @@ def hold_trial(stack: LocalStack, roles: Mapping[str, Role]) -> Trial:
 
 
 def faults_of(trial: Trial, function: str) -> Iterator[str]:
-    """Where the answers that a function's role got are not what its policy says."""
+    """Where the answers to a function's role contradict its policy."""
     role = trial.roles[function]
     if f":assumed-role/{role.name}/" not in trial.identities[function]:
         yield f"{function}: its calls were made as {trial.identities[function]}, not as {role.name}"
@@ -124,7 +124,7 @@ def faults_of(trial: Trial, function: str) -> Iterator[str]:
 
 
 def faults_of_controls(trial: Trial) -> Iterator[str]:
-    """Where a refusal would say nothing of the role, or a call is refused to nobody and not named for it."""
+    """Where a refusal would say nothing about the role, or a call that is refused to nobody is not named."""
     for call, answer in zip(trial.calls, trial.answers[ROOT], strict=True):
         if answer.startswith(NOT_SENT):
             yield f"{call} was {answer}"
