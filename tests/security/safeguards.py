@@ -7,14 +7,17 @@ process, and what it replaces must not have been imported by others before.
 """
 
 import json
+import logging
 import os
 import re
 from collections.abc import Callable
-from functools import wraps
+from datetime import datetime, timedelta
+from functools import partial, wraps
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
+from urllib.request import getproxies
 
 VARIABLE = "WITHOUT_SAFEGUARD"
 """The environment variable that names the safeguard to take out, by its test's function."""
@@ -22,26 +25,24 @@ VARIABLE = "WITHOUT_SAFEGUARD"
 SAFEGUARDS: dict[str, Callable[[], None]] = {}
 """What takes each safeguard out, by the test function that must then fail; `SECURITY.md` has its file."""
 
-TakeOut = Callable[[], None]
 
+def shown_by(test: str, how: Callable[..., None] | None = None, *what: Any) -> Callable[[Any], Any]:
+    """Name the test that shows a safeguard; `how(*what, function)` takes it out, or the function itself."""
 
-def shown_by(test: str) -> Callable[[TakeOut], TakeOut]:
-    """Name the test that shows a safeguard."""
-
-    def register(take_out: TakeOut) -> TakeOut:
-        return SAFEGUARDS.setdefault(test, take_out)
+    def register(function: Any) -> Any:
+        SAFEGUARDS[test] = function if how is None else partial(how, *what, function)
+        return function
 
     return register
 
 
-def put(name: str, value: Any) -> Any:
-    """Give `package.module:Class.attribute` another value; returns the one that it had."""
+def put(name: str, value: Any) -> None:
+    """Give `package.module:Class.attribute` another value."""
     module, _, path = name.partition(":")
     holder_path, _, attribute = path.rpartition(".")
     holder = resolve_name(f"{module}:{holder_path}")
-    before = getattr(holder, attribute)
+    getattr(holder, attribute)  # a name that is not there must not be made up
     setattr(holder, attribute, value)
-    return before
 
 
 def wrap(name: str, around: Callable[..., Any]) -> None:
@@ -52,12 +53,8 @@ def wrap(name: str, around: Callable[..., Any]) -> None:
 
 def change_requests(operation: str, change: Callable[[dict[str, Any]], None]) -> None:
     """Change what every boto3 client sends for an operation, such as `dynamodb.PutItem`."""
-    from botocore.handlers import BUILTIN_HANDLERS  # noqa: PLC0415
-
-    def changed(params: dict[str, Any], **_: Any) -> None:
-        change(params)
-
-    BUILTIN_HANDLERS.append((f"provide-client-params.{operation}", changed))
+    handlers = resolve_name("botocore.handlers:BUILTIN_HANDLERS")
+    handlers.append((f"provide-client-params.{operation}", lambda params, **_: change(params)))
 
 
 def change_resources(type_: str, change: Callable[[str, dict[str, Any], Any], None]) -> None:
@@ -74,7 +71,6 @@ def change_resources(type_: str, change: Callable[[str, dict[str, Any], Any], No
 
 def change_policies(type_: str, suffix: str, change: Callable[[dict[str, Any]], None]) -> None:
     """Change every statement of the policies of a type whose resource's name ends so."""
-    import pulumi  # noqa: PLC0415
 
     def changed(text: str) -> str:
         policy = json.loads(text)
@@ -84,7 +80,8 @@ def change_policies(type_: str, suffix: str, change: Callable[[dict[str, Any]], 
 
     def declare(name: str, props: dict[str, Any], _opts: Any) -> None:
         if name.endswith(suffix):
-            props["policy"] = pulumi.Output.from_input(props["policy"]).apply(changed)
+            output = resolve_name("pulumi:Output.from_input")
+            props["policy"] = output(props["policy"]).apply(changed)
 
     change_resources(type_, declare)
 
@@ -103,58 +100,45 @@ def reach_the_emulator() -> None:
     wrap("local.environment:emulator_environment", environment)
 
 
-@shown_by("test_whatever_is_no_key_gets_the_answer_and_the_work_of_an_unknown_key")
-def look_up_what_looks_like_a_key_alone() -> None:
-    wrap(
-        "handlers.store.tenants:TenantStore.holder_of",
-        lambda original, self, api_key: original(self, api_key) if len(api_key) == len("whk_") + 43 else None,
-    )
+@shown_by(
+    "test_whatever_is_no_key_gets_the_answer_and_the_work_of_an_unknown_key",
+    wrap,
+    "handlers.store.tenants:TenantStore.holder_of",
+)
+def look_up_only_what_looks_like_a_key(original: Any, self: Any, api_key: str) -> Any:
+    return original(self, api_key) if len(api_key) == len("whk_") + 43 else None
 
 
-@shown_by("test_no_hostile_request_breaks_a_promise")
-def count_on_headers() -> None:
-    wrap(
-        "handlers.ingest:respond",
-        lambda original, event, service: original({**event, "headers": {**event["headers"]}}, service),
-    )
+@shown_by("test_no_hostile_request_breaks_a_promise", wrap, "handlers.ingest:respond")
+def count_on_headers(original: Any, event: Any, service: Any) -> Any:
+    return original({**event, "headers": {**event["headers"]}}, service)
 
 
-@shown_by("test_no_connection_is_opened_to_what_is_not_public")
-def vet_the_first_address_alone() -> None:
-    def vet(original: Any, host: str, addresses: Any, **how: Any) -> Any:
-        original(host, addresses[:1], **how)
-        return addresses
+@shown_by(
+    "test_no_connection_is_opened_to_what_is_not_public", wrap, "handlers.delivery.targets:vetted_addresses"
+)
+def vet_only_the_first_address(original: Any, host: str, addresses: Any, **how: Any) -> Any:
+    original(host, addresses[:1], **how)
+    return addresses
 
-    wrap("handlers.delivery.targets:vetted_addresses", vet)
 
-
-@shown_by("test_both_ends_of_every_special_range_are_not_public")
-def forget_a_range() -> None:
-    forgotten = ip_network("100.64.0.0/10")
-    wrap(
-        "handlers.delivery.targets:is_public",
-        lambda original, address: original(address) or ip_address(address) in forgotten,
-    )
+@shown_by("test_both_ends_of_every_special_range_are_not_public", wrap, "handlers.delivery.targets:is_public")
+def forget_a_range(original: Any, address: str) -> bool:
+    return original(address) or ip_address(address) in ip_network("100.64.0.0/10")
 
 
 @shown_by("test_a_connection_that_is_led_to_this_machine_is_closed_before_a_byte_is_sent")
-def take_the_peer_for_whom_it_should_be() -> None:
-    import socket  # noqa: PLC0415
-
-    socket.socket.getpeername = lambda _self: ("1.1.1.1", 443)  # pyright: ignore[reportAttributeAccessIssue]
+def misreport_the_peer() -> None:
+    put("socket:socket.getpeername", lambda _self: ("1.1.1.1", 443))
 
 
-@shown_by("test_no_answer_leads_anywhere_else")
-def follow_redirects() -> None:
-    from handlers.delivery.targets import parse_target  # noqa: PLC0415
-
-    def post(original: Any, self: Any, target: Any, **sent: Any) -> Any:
-        answer = original(self, target, **sent)
-        for place in answer.values(b"location"):
-            original(self, parse_target(place, allow_private=True), **sent)
-        return answer
-
-    wrap("handlers.delivery.transport:Transport.post", post)
+@shown_by("test_no_answer_leads_anywhere_else", wrap, "handlers.delivery.transport:Transport.post")
+def follow_redirects(original: Any, self: Any, target: Any, **sent: Any) -> Any:
+    answer = original(self, target, **sent)
+    for place in answer.values(b"location"):
+        parse_target = resolve_name("handlers.delivery.targets:parse_target")
+        original(self, parse_target(place, allow_private=True), **sent)
+    return answer
 
 
 @shown_by("test_the_recorded_status_was_said_to_the_attempts_own_request_in_thousands_of_sequences")
@@ -176,12 +160,13 @@ def take_an_interim_answer_for_the_final_one() -> None:
     wrap("handlers.delivery.exchange:Exchange.answer", answer)
 
 
-@shown_by("test_a_tenants_hanging_name_server_fails_nobody_elses_deliveries")
-def look_one_name_up_at_a_time() -> None:
-    wrap(
-        "handlers.delivery.lookups:Lookups.__init__",
-        lambda original, self, resolve, **how: original(self, resolve, **how | {"most": 1}),
-    )
+@shown_by(
+    "test_a_tenants_hanging_name_server_fails_nobody_elses_deliveries",
+    wrap,
+    "handlers.delivery.lookups:Lookups.__init__",
+)
+def look_up_one_name_at_a_time(original: Any, self: Any, resolve: Any, **how: Any) -> None:
+    original(self, resolve, **how | {"most": 1})
 
 
 @shown_by("test_an_attempt_holds_against")
@@ -189,69 +174,68 @@ def read_heads_of_any_size() -> None:
     put("handlers.delivery.exchange:MAX_HEAD_BYTES", 1 << 30)
 
 
-@shown_by("test_proxies_and_credentials_of_the_environment_are_not_used")
-def connect_through_a_proxy() -> None:
-    from urllib.request import getproxies  # noqa: PLC0415
-
-    from handlers.delivery.targets import parse_target  # noqa: PLC0415
-
-    def connect(original: Any, self: Any, target: Any, deadline: Any) -> Any:
-        proxy = getproxies().get("http")
-        return original(self, parse_target(proxy, allow_private=True) if proxy else target, deadline)
-
-    wrap("handlers.delivery.connecting:Connector.connect", connect)
+@shown_by(
+    "test_proxies_and_credentials_of_the_environment_are_not_used",
+    wrap,
+    "handlers.delivery.connecting:Connector.connect",
+)
+def connect_through_a_proxy(original: Any, self: Any, target: Any, deadline: Any) -> Any:
+    if proxy := getproxies().get("http"):
+        target = resolve_name("handlers.delivery.targets:parse_target")(proxy, allow_private=True)
+    return original(self, target, deadline)
 
 
-@shown_by("test_a_known_signature_comes_out_as_the_specifications_say")
-@shown_by("test_stripe_verifies_a_delivery_with_the_whole_secret")
-def sign_without_the_timestamp() -> None:
-    def headers(original: Any, *, timestamp: int, **signed: Any) -> dict[str, str]:
-        made = original(timestamp=0, **signed)
-        stripe = made["Stripe-Signature"].replace("t=0", f"t={timestamp}")
-        return made | {"webhook-timestamp": str(timestamp), "Stripe-Signature": stripe}
-
-    wrap("handlers.delivery.signing:signature_headers", headers)
+_SIGNATURE = (wrap, "handlers.delivery.signing:signature_headers")
 
 
-@shown_by("test_during_a_rotation_both_secrets_verify_and_a_second_after_the_overlap_the_old_one_does_not")
-def sign_with_the_old_secret_for_longer() -> None:
-    from datetime import timedelta  # noqa: PLC0415
-
-    wrap(
-        "handlers.model.tenant:Tenant.signing_secrets",
-        lambda original, self, now: original(self, now - timedelta(seconds=2)),
-    )
+@shown_by("test_a_known_signature_comes_out_as_the_specifications_say", *_SIGNATURE)
+@shown_by("test_stripe_verifies_a_delivery_with_the_whole_secret", *_SIGNATURE)
+def sign_without_the_timestamp(original: Any, *, timestamp: int, **signed: Any) -> dict[str, str]:
+    made = original(timestamp=0, **signed)
+    stripe = made["Stripe-Signature"].replace("t=0", f"t={timestamp}")
+    return made | {"webhook-timestamp": str(timestamp), "Stripe-Signature": stripe}
 
 
-@shown_by("test_a_key_that_is_added_while_the_secret_is_rotated_is_not_left_with_the_old_one")
-def change_a_tenant_whatever_happened_to_it() -> None:
-    def unconditional(params: dict[str, Any]) -> None:
-        for action in params["TransactItems"]:
-            if "Update" in action:
-                # The condition stays in it: DynamoDB refuses names and values that are not used.
-                action["Update"]["ConditionExpression"] += " OR attribute_exists(apiKey)"
-
-    change_requests("dynamodb.TransactWriteItems", unconditional)
+@shown_by(
+    "test_during_a_rotation_both_secrets_verify_and_a_second_after_the_overlap_the_old_one_does_not",
+    wrap,
+    "handlers.model.tenant:Tenant.signing_secrets",
+)
+def sign_with_the_old_secret_for_longer(original: Any, self: Any, now: datetime) -> Any:
+    return original(self, now - timedelta(seconds=2))
 
 
-@shown_by("test_the_key_itself_is_stored_nowhere")
-def store_keys_as_they_are() -> None:
-    put("handlers.model.tenant:hash_api_key", lambda api_key: api_key)
+@shown_by(
+    "test_a_key_that_is_added_while_the_secret_is_rotated_is_not_left_with_the_old_one",
+    change_requests,
+    "dynamodb.TransactWriteItems",
+)
+def change_a_tenant_whatever_happened_to_it(params: dict[str, Any]) -> None:
+    for action in params["TransactItems"]:
+        if "Update" in action:
+            # The condition stays in it: DynamoDB refuses names and values that are not used.
+            action["Update"]["ConditionExpression"] += " OR attribute_exists(apiKey)"
+
+
+@shown_by("test_the_key_itself_is_stored_nowhere", wrap, "handlers.model.tenant:hash_api_key")
+def store_keys_as_they_are(_original: Any, api_key: str) -> str:
+    return api_key
 
 
 @shown_by("test_a_disabled_key_is_refused_within_the_caches_minute")
 def accept_disabled_keys() -> None:
-    put("handlers.model.tenant:ApiKeyHolder.disabled", False)
+    put("handlers.model.tenant:ApiKeyHolder.disabled", value=False)
 
 
 @shown_by("test_two_tenants_never_share_a_key")
 def remember_idempotency_keys_of_all_tenants_in_one_place() -> None:
-    def shared(key: dict[str, Any]) -> None:
+    def share(params: dict[str, Any]) -> None:
+        key = params.get("Key") or params["Item"]
         if key.get("eventId", {}).get("S", "").startswith("idempotency#"):
             key["tenantId"] = {"S": "everybody"}
 
-    change_requests("dynamodb.PutItem", lambda params: shared(params["Item"]))
-    change_requests("dynamodb.GetItem", lambda params: shared(params["Key"]))
+    change_requests("dynamodb.PutItem", share)
+    change_requests("dynamodb.GetItem", share)
 
 
 @shown_by("test_no_secret_is_written_anywhere_but_where_it_belongs")
@@ -263,138 +247,124 @@ def log_local_variables() -> None:
     )
 
 
-@shown_by("test_what_the_http_library_complains_of_is_not_logged_since_it_names_the_url")
-def let_a_library_log_urls() -> None:
-    import logging  # noqa: PLC0415
-
-    def post(original: Any, self: Any, target: Any, **sent: Any) -> Any:
-        logging.getLogger("http").warning(target.url)
-        return original(self, target, **sent)
-
-    wrap("handlers.delivery.transport:Transport.post", post)
-
-
-@shown_by("test_without_any_one_of_its_permissions_it_does_not_and_with_it_again_it_does")
-def grant_requeue_an_action_too_many() -> None:
-    def widen(statement: dict[str, Any]) -> None:
-        if "sqs:DeleteMessage" in statement["Action"]:
-            statement["Action"].append("sqs:PurgeQueue")
-
-    change_role("requeue", widen)
+@shown_by(
+    "test_what_the_http_library_complains_of_is_not_logged_since_it_names_the_url",
+    wrap,
+    "handlers.delivery.transport:Transport.post",
+)
+def let_a_library_log_urls(original: Any, self: Any, target: Any, **sent: Any) -> Any:
+    logging.getLogger("http").warning(target.url)
+    return original(self, target, **sent)
 
 
-@shown_by("test_nobody_but_the_worker_reads_a_webhook_secret")
-def let_ingest_read_all_of_a_tenant() -> None:
-    def unlimit(statement: dict[str, Any]) -> None:
-        if "tenant-api-keys" in statement["Resource"]:
+@shown_by(
+    "test_without_any_one_of_its_permissions_it_does_not_and_with_it_again_it_does", change_role, "requeue"
+)
+def grant_requeue_an_action_too_many(statement: dict[str, Any]) -> None:
+    if "sqs:DeleteMessage" in statement["Action"]:
+        statement["Action"].append("sqs:PurgeQueue")
+
+
+@shown_by("test_nobody_but_the_worker_reads_a_webhook_secret", change_role, "ingest")
+def let_ingest_read_all_of_a_tenant(statement: dict[str, Any]) -> None:
+    if "tenant-api-keys" in statement["Resource"]:
+        del statement["Condition"]
+
+
+@shown_by("test_nobody_but_the_worker_reads_a_payload", change_role, "reconciler")
+def let_the_reconciler_read_all_of_an_event(statement: dict[str, Any]) -> None:
+    if "dynamodb:BatchGetItem" in statement["Action"]:
+        del statement["Condition"]
+
+
+@shown_by("test_nor_does_what_they_write_give_them_one", change_policies, "aws:iam/rolePolicy:RolePolicy", "")
+def let_writes_return_the_item(statement: dict[str, Any]) -> None:
+    condition = statement.get("Condition", {})
+    if condition.get("StringEqualsIfExists") == {"dynamodb:ReturnValues": "NONE"}:
+        condition["StringEqualsIfExists"] = {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+        if "Null" not in condition:
             del statement["Condition"]
 
-    change_role("ingest", unlimit)
+
+def let_update(attribute: str, statement: dict[str, Any]) -> None:
+    """Let the updates that a statement grants name one attribute more."""
+    if "dynamodb:UpdateItem" in statement["Action"]:
+        statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"].append(attribute)
 
 
-@shown_by("test_nobody_but_the_worker_reads_a_payload")
-def let_the_reconciler_read_all_of_an_event() -> None:
-    def unlimit(statement: dict[str, Any]) -> None:
-        if "dynamodb:BatchGetItem" in statement["Action"]:
-            del statement["Condition"]
-
-    change_role("reconciler", unlimit)
+@shown_by("test_nobody_changes_what_an_event_tells", change_role, "requeue")
+def let_requeue_change_payloads(statement: dict[str, Any]) -> None:
+    let_update("payload", statement)
 
 
-@shown_by("test_nor_does_what_they_write_give_them_one")
-def let_writes_return_the_item() -> None:
-    def let(statement: dict[str, Any]) -> None:
-        condition = statement.get("Condition", {})
-        if condition.get("StringEqualsIfExists") == {"dynamodb:ReturnValues": "NONE"}:
-            condition["StringEqualsIfExists"] = {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
-            if "Null" not in condition:
-                del statement["Condition"]
-
-    change_policies("aws:iam/rolePolicy:RolePolicy", "", let)
+@shown_by("test_the_reconciler_does_not_change_where_an_event_goes", change_role, "reconciler")
+def let_the_reconciler_change_targets(statement: dict[str, Any]) -> None:
+    let_update("targetUrl", statement)
 
 
-def let_update(function: str, attribute: str) -> None:
-    """Let a function's updates name one attribute more."""
-
-    def widen(statement: dict[str, Any]) -> None:
-        if "dynamodb:UpdateItem" in statement["Action"]:
-            statement["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"].append(attribute)
-
-    change_role(function, widen)
-
-
-@shown_by("test_nobody_changes_what_an_event_tells")
-def let_requeue_change_payloads() -> None:
-    let_update("requeue", "payload")
+@shown_by(
+    "test_messages_last_for_two_weeks_and_only_the_queue_may_fill_the_dlq",
+    change_resources,
+    "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
+)
+def let_every_queue_fill_the_dlq(_name: str, props: dict[str, Any], _opts: Any) -> None:
+    props["redrive_allow_policy"] = '{"redrivePermission": "allowAll"}'
 
 
-@shown_by("test_the_reconciler_does_not_change_where_an_event_goes")
-def let_the_reconciler_change_targets() -> None:
-    let_update("reconciler", "targetUrl")
+@shown_by(
+    "test_every_resource_of_a_kind_keeps_the_rule_of_its_kind",
+    change_policies,
+    "aws:sqs/queuePolicy:QueuePolicy",
+    "",
+)
+def refuse_encrypted_connections_instead_of_plain_ones(statement: dict[str, Any]) -> None:
+    statement["Condition"]["Bool"]["aws:SecureTransport"] = "true"
 
 
-@shown_by("test_messages_last_for_two_weeks_and_only_the_queue_may_fill_the_dlq")
-def let_every_queue_fill_the_dlq() -> None:
-    change_resources(
-        "aws:sqs/redriveAllowPolicy:RedriveAllowPolicy",
-        lambda _name, props, _opts: props.update(redrive_allow_policy='{"redrivePermission": "allowAll"}'),
-    )
+@shown_by(
+    "test_every_table_is_guarded_in_every_way_where_data_is_protected_and_in_none_elsewhere",
+    change_resources,
+    "aws:dynamodb/table:Table",
+)
+def let_pulumi_delete_tables(_name: str, _props: dict[str, Any], opts: Any) -> None:
+    opts.protect = None
 
 
-@shown_by("test_every_resource_of_a_kind_keeps_the_rule_of_its_kind")
-def refuse_encrypted_connections_instead_of_plain_ones() -> None:
-    change_policies(
-        "aws:sqs/queuePolicy:QueuePolicy",
-        "",
-        lambda statement: statement["Condition"]["Bool"].update({"aws:SecureTransport": "true"}),
-    )
+@shown_by(
+    "test_every_permission_to_invoke_names_who_may", change_resources, "aws:lambda/permission:Permission"
+)
+def let_every_api_invoke_ingest(_name: str, props: dict[str, Any], _opts: Any) -> None:
+    if props["principal"] == "apigateway.amazonaws.com":
+        props["source_arn"] = None
 
 
-@shown_by("test_every_table_is_guarded_in_every_way_where_data_is_protected_and_in_none_elsewhere")
-def let_pulumi_delete_tables() -> None:
-    change_resources("aws:dynamodb/table:Table", lambda _name, _props, opts: setattr(opts, "protect", None))
+@shown_by(
+    "test_every_request_goes_to_ingest_under_both_throttling_limits",
+    change_resources,
+    "aws:apigatewayv2/stage:Stage",
+)
+def throttle_without_a_limit_for_bursts(_name: str, props: dict[str, Any], _opts: Any) -> None:
+    props["default_route_settings"] = {"throttling_rate_limit": 100}
 
 
-@shown_by("test_every_permission_to_invoke_names_who_may")
-def let_every_api_invoke_ingest() -> None:
-    def widen(_name: str, props: dict[str, Any], _opts: Any) -> None:
-        if props["principal"] == "apigateway.amazonaws.com":
-            props["source_arn"] = None
-
-    change_resources("aws:lambda/permission:Permission", widen)
+@shown_by("test_a_browser_page_is_refused_with_the_reason", wrap, "local.guard:Guard.__call__")
+def overlook_the_origin(original: Any, self: Any, scope: Any, *rest: Any) -> Any:
+    headers = [(name, value) for name, value in scope.get("headers", ()) if name.lower() != b"origin"]
+    return original(self, {**scope, "headers": headers}, *rest)
 
 
-@shown_by("test_every_request_goes_to_ingest_under_both_throttling_limits")
-def throttle_without_a_limit_for_bursts() -> None:
-    change_resources(
-        "aws:apigatewayv2/stage:Stage",
-        lambda _name, props, _opts: props.update(default_route_settings={"throttling_rate_limit": 100}),
-    )
+@shown_by("test_nothing_of_it_can_be_reached_from_another_machine", wrap, "socket:create_server")
+def listen_to_every_machine(original: Any, address: tuple[str, int], **how: Any) -> Any:
+    return original(("", address[1]), **how)
 
 
-@shown_by("test_a_browser_page_is_refused_with_the_reason")
-def overlook_the_origin() -> None:
-    def call(original: Any, self: Any, scope: Any, *rest: Any) -> Any:
-        headers = [(name, value) for name, value in scope.get("headers", ()) if name.lower() != b"origin"]
-        return original(self, {**scope, "headers": headers}, *rest)
-
-    wrap("local.guard:Guard.__call__", call)
-
-
-@shown_by("test_nothing_of_it_can_be_reached_from_another_machine")
-def listen_to_every_machine() -> None:
-    wrap(
-        "socket:create_server",
-        lambda original, address, **how: original(("", address[1]), **how),
-    )
-
-
-@shown_by("test_the_users_aws_credentials_and_settings_are_neither_opened_nor_passed_on")
-def pass_everything_on() -> None:
-    wrap(
-        "local.environment:emulator_environment",
-        lambda original, environ, **how: {**environ, **original(environ, **how)},
-    )
+@shown_by(
+    "test_the_users_aws_credentials_and_settings_are_neither_opened_nor_passed_on",
+    wrap,
+    "local.environment:emulator_environment",
+)
+def pass_everything_on(original: Any, environ: Any, **how: Any) -> dict[str, str]:
+    return {**environ, **original(environ, **how)}
 
 
 @shown_by("test_every_file_of_it_is_its_owners_alone")
@@ -403,36 +373,25 @@ def make_files_for_everybody() -> None:
     wrap("os:umask", lambda original, _mask: original(0o022))
 
 
-@shown_by("test_a_wheel_that_is_not_the_one_that_was_locked_is_never_installed")
-def install_whatever_the_index_serves() -> None:
-    def run(original: Any, command: Any, **how: Any) -> Any:
-        swapped = ["--no-verify-hashes" if word == "--require-hashes" else word for word in command]
-        return original(swapped, **how)
-
-    wrap("subprocess:run", run)
+@shown_by("test_a_wheel_that_is_not_the_one_that_was_locked_is_never_installed", wrap, "subprocess:run")
+def install_whatever_the_index_serves(original: Any, command: Any, **how: Any) -> Any:
+    swapped = ["--no-verify-hashes" if word == "--require-hashes" else word for word in command]
+    return original(swapped, **how)
 
 
-@shown_by("test_every_action_is_pinned_to_a_commit_and_names_its_version")
-def leave_out_the_version_of_an_action() -> None:
-    def read_text(original: Any, self: Path, *args: Any, **how: Any) -> str:
-        text = original(self, *args, **how)
-        return (
-            re.sub(r" # v[\d.]+$", "", text, count=1, flags=re.MULTILINE)
-            if "workflows" in self.parts
-            else text
-        )
-
-    wrap("pathlib:Path.read_text", read_text)
+@shown_by("test_every_action_is_pinned_to_a_commit_and_names_its_version", wrap, "pathlib:Path.read_text")
+def leave_out_the_version_of_an_action(original: Any, self: Path, *args: Any, **how: Any) -> str:
+    text = original(self, *args, **how)
+    return (
+        re.sub(r" # v[\d.]+$", "", text, count=1, flags=re.MULTILINE) if "workflows" in self.parts else text
+    )
 
 
-@shown_by("test_a_package_that_was_skipped_is_not_a_pass")
-def take_no_answer_for_a_good_one() -> None:
-    from bundles.audit.errors import NotAuditedError  # noqa: PLC0415
-
-    def find(original: Any, *args: Any) -> Any:
-        try:
-            return original(*args)
-        except NotAuditedError:
-            return []
-
-    wrap("bundles.audit.advisories:find_vulnerabilities", find)
+@shown_by(
+    "test_a_package_that_was_skipped_is_not_a_pass", wrap, "bundles.audit.advisories:find_vulnerabilities"
+)
+def take_no_answer_for_a_good_one(original: Any, *args: Any) -> Any:
+    try:
+        return original(*args)
+    except resolve_name("bundles.audit.errors:NotAuditedError"):
+        return []

@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 _STARTUP = Path(__file__).with_name("startup")
 _WORKERS = 2
 _TESTS_FAILED = 1  # pytest's exit code; any other one is an error of its own
+# A function that is wrapped got other arguments than its wrapper takes: the test would fail for nothing.
+_MISFIT = re.compile(r"^E +TypeError: \S+\(\) (?:got|missing|takes) ", re.MULTILINE)
 
 
 def named_tests() -> dict[str, str]:
@@ -54,6 +56,8 @@ def fault_of(test: str) -> str | None:
     done = run_tests([test], without=test.rpartition("::")[2])
     if done.returncode == 0:
         return f"{test} still passes without its safeguard: {done.stderr.strip()[-500:]}"
+    if _MISFIT.search(done.stdout):
+        return f"{test} fails because what takes its safeguard out does not fit: {done.stdout.strip()[-500:]}"
     if done.returncode != _TESTS_FAILED:
         return f"{test} ended with {done.returncode}: {(done.stdout + done.stderr).strip()[-500:]}"
     return None

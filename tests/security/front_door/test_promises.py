@@ -146,4 +146,4 @@ def test_an_exception_is_told_with_its_place() -> None:
 
     assert broken is not None
     assert broken.startswith("no exception: KeyError in ")
-    assert broken.endswith("handlers/ingest.py")
+    assert "/handlers/" in broken

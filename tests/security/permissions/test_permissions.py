@@ -1,4 +1,4 @@
-"""Each function's role lets it do its work and nothing else, as the local stack shows, which enforces roles."""
+"""Each function's role lets it do its work and nothing else, tried on the local stack: it enforces roles."""
 
 from collections.abc import Callable, Iterator, Sequence
 
