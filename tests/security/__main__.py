@@ -1,4 +1,4 @@
-"""`python -m tests.security`: everything that is claimed of security, tried, and how much of it."""
+"""`python -m tests.security` tries every security claim and prints how much was tried."""
 
 import sys
 import time
@@ -13,8 +13,8 @@ from tests.security.front_door.run import run_front_door
 from tests.security.leaks.run import run_leaks
 from tests.security.part import Part
 from tests.security.permissions.run import run_permissions
-from tests.security.safeguards import run_named_tests, run_safeguards
 from tests.security.targets.attacks import run_targets
+from tests.security.without_safeguards import run_named_tests, run_safeguards
 
 LOG_WIDTH = 150
 
@@ -32,7 +32,7 @@ PARTS: Mapping[str, Callable[[], Part]] = {
 def main(
     only: Annotated[str, typer.Option(help=f"Only one part: {', '.join(PARTS)}.")] = "",
 ) -> None:
-    """Try everything and print the counts; ends with 1 if anything that is claimed does not hold."""
+    """Try everything and print the counts; the exit code is 1 if any claim does not hold."""
     if only and only not in PARTS:
         raise typer.BadParameter(f"{only!r} is none of {', '.join(PARTS)}", param_hint="--only")
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""What one part of the security tests came to, for `python -m tests.security`."""
+"""The result of one part of the security tests, for `python -m tests.security`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A part that was run to its end.
+    """A part that has run to its end.
 
     Attributes:
-        title: what was tried.
-        counts: how much of it, by what is counted, such as `{"vectors": 112}`.
-        details: what the counts are made of, in the same form.
-        faults: what does not hold, one line each; empty when everything does.
-        remarks: what a reader of the counts must know, such as something that could not be tried here.
+        title: what it tried.
+        counts: how much it tried, by what is counted, such as `{"vectors": 112}`.
+        details: what makes up the counts, in the same form.
+        faults: what does not hold, one line each; empty if everything holds.
+        remarks: what a reader of the counts must know, such as what could not be tried here.
     """
 
     title: str

@@ -12,8 +12,7 @@ from handlers.delivery.transport import Transport
 from handlers.model.delivery import Delivery
 from tests.handlers.factories import a_tenant
 from tests.handlers.json_texts import submissions
-from tests.security.front_door.edges import a_request
-from tests.security.front_door.world import FrontDoor
+from tests.support.front_door import FrontDoor, a_request
 from tests.wire.scripted import PORT, TLS, Receiver, Script
 
 TEXTS = 500

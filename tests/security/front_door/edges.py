@@ -1,15 +1,13 @@
-"""Every oddity in every place of a request that has nothing else wrong in it: what chance may leave out."""
+"""Every oddity in every place of a request that is otherwise right: what chance may leave out."""
 
 import base64
 import json
 from collections.abc import Iterator
 from typing import Any
 
-from handlers.intake.routes import SEND_EVENT
 from tests.security.front_door import oddities as odd
-from tests.security.front_door.world import API_KEY, USED_BODY
+from tests.support.front_door import API_KEY, USED_BODY, a_request
 
-_FRAMES = ('{"type":"a","data":{"x":%}}', '{"type":"a","data":%}', '{"type":%,"data":{}}', '{"x":%}', "%")
 _NAMED = ('{"type":"a","data":{%:1}}', '{"type":"a","data":{},%:1}')
 _DEPTHS = (190, 199, 200, 201, 10_000)
 
@@ -50,29 +48,10 @@ def edge_cases() -> Iterator[dict[str, Any]]:
 def _odd_bodies() -> Iterator[str]:
     texts = [json.dumps(text) for text in odd.ODD_TEXTS]
     for token in (*odd.ODD_NUMBERS, *odd.ODD_TOKENS, *texts):
-        yield from (frame.replace("%", token) for frame in _FRAMES)
+        yield from (frame.replace("%", token) for frame in odd.EVENT_FRAMES)
     for name in texts:
         yield from (frame.replace("%", name) for frame in _NAMED)
     for opening, closing in odd.NESTINGS:
         for depth in _DEPTHS:
-            yield _FRAMES[0].replace("%", opening * depth + "1" + closing * depth)
+            yield odd.EVENT_FRAMES[0].replace("%", opening * depth + "1" + closing * depth)
             yield opening * depth
-
-
-def a_request(
-    headers: dict[str, str] | None = None,
-    *,
-    path: str = SEND_EVENT.path,
-    method: str = "POST",
-    body: str = USED_BODY,
-    encoded: bool = False,
-) -> dict[str, Any]:
-    """A request with nothing wrong in it, but for what is passed."""
-    return {
-        "version": "2.0",
-        "rawPath": path,
-        "headers": {"content-type": "application/json"} | (headers or {"x-api-key": API_KEY}),
-        "requestContext": {"http": {"method": method, "path": path}},
-        "body": body,
-        "isBase64Encoded": encoded,
-    }

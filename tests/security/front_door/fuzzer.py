@@ -1,4 +1,4 @@
-"""The process in which atheris fuzzes the ingest function: `guided` starts it, and reads what it reports.
+"""The process in which atheris fuzzes the ingest function: `fuzzing.guided` starts it and reads its report.
 
 `python -m tests.security.front_door.fuzzer INPUTS REPORT [options of libFuzzer] CORPUS`
 """
@@ -10,21 +10,22 @@ from pathlib import Path
 
 import atheris
 
-# What is imported here is instrumented, so it must not have been imported before.
-with atheris.instrument_imports(include=["handlers", "tests.security.front_door.raw"]):
-    from tests.security.front_door.guided import try_input
+# What is imported here is instrumented, so nothing may have imported it before.
+with atheris.instrument_imports(include=["handlers"]):
+    from tests.security.front_door.fuzzing import bytes_taker
     from tests.security.front_door.tally import Tally
-    from tests.security.front_door.world import FrontDoor
+    from tests.support.front_door import FrontDoor
 
 
 def main(inputs: int, report: Path, options: list[str]) -> None:
     """Fuzz until so many inputs were tried, and end the process: atheris never gives control back."""
-    door, tally = FrontDoor(), Tally()
+    tally = Tally()
+    take = bytes_taker(FrontDoor(), tally)
 
     def one_input(data: bytes) -> None:
-        try_input(data, door, tally)
+        take(data)
         if tally.inputs >= inputs:
-            report.write_text(json.dumps(tally.to_json()))
+            report.write_text(json.dumps(vars(tally)))
             os._exit(0)
 
     atheris.Setup([sys.argv[0], *options], one_input)

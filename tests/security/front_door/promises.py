@@ -1,4 +1,4 @@
-"""What must hold of every answer of the front door, whatever it was asked."""
+"""What must hold of every answer of the front door, whatever the request."""
 
 import base64
 import json
@@ -10,8 +10,8 @@ from typing import Any, NoReturn
 from handlers.intake.submission import MAX_FIELD_ERRORS, MAX_FIELD_NAME, MESSAGES
 from handlers.model.tenant import hash_api_key
 from tests.handlers.factories import TARGET_URL
-from tests.security.front_door import world
-from tests.security.front_door.world import Outcome
+from tests.support import front_door
+from tests.support.front_door import Outcome
 
 ACCEPTED = 202
 STATUS_OF: Mapping[str, int] = {
@@ -28,18 +28,29 @@ STATUS_OF: Mapping[str, int] = {
     "unsupported-media-type": 415,
     "unsupported-content-encoding": 415,
 }
-"""The problem types that a request can cause, each with its status; only AWS causes `unavailable` (503)."""
+"""The problem types that a request can cause, with their statuses; only AWS causes `unavailable` (503)."""
 
 MAX_ANSWER_BYTES = 32_768
-"""Ten field names of 128 characters, each told twice and each character up to 12 bytes once escaped as JSON,
-are 30,720; the rest is a few hundred. Most answers are far smaller."""
+"""Ten field names of 128 characters, each given twice, with up to 12 bytes per character escaped as JSON,
+make 30,720; the rest is a few hundred. Most answers are far smaller."""
 MAX_CPU_MS = 1000.0
-"""Of one thread: 25 times the slowest that was seen, 250 KB of nothing but unknown fields. Backtracking and
+"""Of one thread: 25 times the slowest answer seen, to 250 KB of nothing but unknown fields. Backtracking and
 quadratic parsing take far longer than this at such sizes."""
 
 _INTERNAL = (
-    *(world.TENANT_TABLE, world.EVENTS_TABLE, world.QUEUE_URL, world.ACCOUNT, world.API_KEY),
-    *(world.DISABLED_KEY, hash_api_key(world.API_KEY), hash_api_key(world.DISABLED_KEY), TARGET_URL),
+    *(
+        front_door.TENANT_TABLE,
+        front_door.EVENTS_TABLE,
+        front_door.QUEUE_URL,
+        front_door.ACCOUNT,
+        front_door.API_KEY,
+    ),
+    *(
+        front_door.DISABLED_KEY,
+        hash_api_key(front_door.API_KEY),
+        hash_api_key(front_door.DISABLED_KEY),
+        TARGET_URL,
+    ),
     *("whsec_", "Traceback", "Error", "Exception", "Problem", "object at 0x", ".py", "/var/", "/opt/"),
     *("site-packages", "handlers", "pydantic", "botocore", "boto3", "dynamodb", "amazonaws", "arn:aws"),
 )
@@ -57,7 +68,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
 def broken_promise(outcome: Outcome) -> str | None:
-    """The first promise that the outcome breaks, in words that are the same for all that break it alike."""
+    """The first promise that the outcome breaks; outcomes that break it alike get the same words."""
     if outcome.error is not None:
         place = traceback.extract_tb(outcome.error.__traceback__)[-1]
         return f"no exception: {type(outcome.error).__name__} in {place.name} of {place.filename[-60:]}"
@@ -65,7 +76,7 @@ def broken_promise(outcome: Outcome) -> str | None:
 
 
 def document_of(outcome: Outcome) -> dict[str, Any]:
-    """The answer's document; of a refusal the problem."""
+    """The answer's document; a refusal's is the problem."""
     return json.loads(outcome.answer["body"], parse_constant=_no_constant)
 
 
@@ -128,7 +139,7 @@ def _logs_no_key(outcome: Outcome) -> bool:
 
 
 def _secrets(request: Mapping[str, Any]) -> Iterator[str]:
-    """The keys that were presented, and their hashes, unless they stand elsewhere in the request as well."""
+    """The keys that were presented, and their hashes, unless the request repeats them elsewhere."""
     headers = request.get("headers") or {}
     elsewhere = str(request["rawPath"]) + str(request["requestContext"]) + str(request.get("body"))
     elsewhere += str([value for name, value in headers.items() if name not in {"authorization", "x-api-key"}])
@@ -168,7 +179,7 @@ def _is_stored_as_it_was_sent(outcome: Outcome) -> bool:
 
 
 def sent_body(request: Mapping[str, Any]) -> bytes:
-    """The bytes of the body, if they are any."""
+    """The bytes of the body; none if it is not base64 although it says so."""
     body = request.get("body") or ""
     if not request.get("isBase64Encoded"):
         return body.encode(errors="surrogatepass")

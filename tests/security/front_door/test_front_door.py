@@ -1,43 +1,31 @@
-"""Whatever a producer sends, the front door answers it as the contract says, and nothing else happens.
+"""Whatever a producer sends, the front door answers as the contract says, and nothing else happens.
 
-The inputs are the same on every run. This tries others, and more of them:
+Each run tries the same inputs. This tries others, and more of them:
 `FRONT_DOOR_SEED=7 FRONT_DOOR_INPUTS=20000 .venv/bin/python -m pytest tests/security/front_door`
 """
 
 import os
 from collections.abc import Mapping
 from itertools import count
+from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from handlers.model.tenant import KeyState
-from handlers.store.items import typed
 from handlers.store.schema import EVENT_ID, TENANT_ID
 from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE, Aws, aws, moto_clients
-from tests.security.front_door.guided import can_be_guided, guided, try_input, unguided
+from tests.security.front_door.fuzzing import bytes_taker, can_be_guided, explore, guided
 from tests.security.front_door.inputs import requests, right_requests
 from tests.security.front_door.promises import ACCEPTED, STATUS_OF, broken_promise
-from tests.security.front_door.raw import SEEDS
-from tests.security.front_door.run import explore, run_front_door, try_edges
-from tests.security.front_door.tally import REPLAYED, Tally, in_base64
-from tests.security.front_door.world import (
-    API_KEY,
-    DISABLED_KEY,
-    USED_BODY,
-    USED_KEY,
-    FrontDoor,
-    Outcome,
-    Row,
-    RowKey,
-    a_tenant_row,
-)
+from tests.security.front_door.run import run_front_door, try_edges
+from tests.security.front_door.tally import REPLAYED, Tally
+from tests.support.front_door import TENANT_ROWS, USED_KEY, FrontDoor, InMemory, Outcome, Rows
 
 __all__ = ["aws", "moto_clients"]
 
 SEED = int(os.environ.get("FRONT_DOOR_SEED", "1"))
-INPUTS = int(os.environ.get("FRONT_DOOR_INPUTS", "2000"))
+INPUTS = int(os.environ.get("FRONT_DOOR_INPUTS", "4000"))
 NO_ATHERIS = "atheris has no wheel for this platform or this Python"
 
 few = settings(
@@ -60,7 +48,7 @@ def test_no_hostile_request_breaks_a_promise(explored: Tally) -> None:
 
 
 def test_the_hostile_requests_cause_every_answer_that_a_request_can_cause(explored: Tally) -> None:
-    """Given fuzzing that got stuck at one refusal, then this fails."""
+    """This fails if the fuzzing gets stuck at one refusal."""
     assert set(explored.statuses) == {ACCEPTED, *STATUS_OF.values()}
     assert set(explored.kinds) == {"accepted", REPLAYED, *STATUS_OF}
 
@@ -86,22 +74,6 @@ def test_a_request_with_nothing_wrong_in_it_is_accepted() -> None:
     ask()
 
 
-def test_no_mutated_bytes_break_a_promise() -> None:
-    tally = unguided(2000, SEED)
-
-    assert tally.faults == {}
-    assert tally.inputs == 2000
-
-
-def test_the_seeds_of_the_bytes_cause_every_answer_that_small_bytes_can_cause() -> None:
-    door, tally = FrontDoor(), Tally()
-    for data in SEEDS:
-        try_input(data, door, tally)
-
-    assert tally.faults == {}
-    assert set(tally.kinds) == {"accepted", REPLAYED, *STATUS_OF} - {"body-too-large"}
-
-
 @pytest.mark.skipif(not can_be_guided(), reason=NO_ATHERIS)
 def test_coverage_guides_exactly_as_many_inputs_as_it_is_asked_for() -> None:
     tally = guided(500, SEED)
@@ -121,15 +93,14 @@ def test_the_long_run_adds_both_halves_up_and_says_if_it_had_no_guidance(by_cove
     assert part.faults == []
     inputs, details = part.counts["inputs fuzzed"], part.details
     assert inputs == details["edge cases"] + 300
-    assert details["made up by structure"] == 150
+    assert details["made up by structure"] == (150 if by_coverage else 300)
     assert details["bytes guided by coverage"] == (150 if by_coverage else 0)
-    assert details["bytes mutated blindly"] == (0 if by_coverage else 150)
     assert sum(count for name, count in details.items() if name.startswith("answered ")) == inputs
     assert any("atheris" in remark for remark in part.remarks) != by_coverage
 
 
 class Telling(FrontDoor):
-    """A front door that tells its table's name to whoever repeats a request."""
+    """A front door that gives its table's name to whoever repeats a request."""
 
     def ask(self, request: Mapping[str, Any]) -> Outcome:
         outcome = super().ask(request)
@@ -141,40 +112,44 @@ class Telling(FrontDoor):
 BROKEN = "the answer gives nothing internal away"
 
 
-def test_a_fault_is_found_by_structure_and_told_with_a_minimal_request() -> None:
-    tally = explore(INPUTS, seed=SEED, door=Telling())
-
+def assert_told_with_a_minimal_request(tally: Tally) -> None:
     assert list(tally.faults) == [BROKEN]
     assert f"'idempotency-key': '{USED_KEY}'" in tally.faults[BROKEN]
-    # All the rest of it is as simple as can be: one key in one header, and nothing that does not matter.
+    # The rest is as simple as can be: one key in one header, and nothing that does not matter.
     assert len(tally.faults[BROKEN]) < 400
 
 
-def test_a_fault_is_found_in_bytes_and_told_with_the_least_of_them() -> None:
-    tally = Tally()
-
-    try_input(f"x: 1\nidempotency-key: {USED_KEY}\nhost\n\n{USED_BODY}".encode(), Telling(), tally)
-
-    assert tally.faults == {BROKEN: in_base64(f"idempotency-key:{USED_KEY}\n\n{USED_BODY}".encode())}
+def test_a_fault_is_found_by_structure_and_told_with_a_minimal_request() -> None:
+    assert_told_with_a_minimal_request(explore(2000, seed=SEED, door=Telling()))
 
 
-class Moto:
-    """The tables and the queue that moto keeps, for the same questions."""
+def test_a_fault_is_found_in_bytes_and_told_with_a_minimal_request() -> None:
+    tally, random = Tally(), Random(SEED)  # noqa: S311 - the same on every run
+    take = bytes_taker(Telling(), tally)
+
+    while not tally.faults and tally.inputs < INPUTS:
+        take(random.randbytes(2048))
+
+    assert_told_with_a_minimal_request(tally)
+
+
+class Moto(InMemory):
+    """The tables and the queue as moto keeps them."""
 
     tables = (TENANT_TABLE, EVENTS_TABLE)
 
     def __init__(self, aws: Aws) -> None:
         self._aws, self.dynamodb, self.sqs, self.queue_url = aws, aws.dynamodb, aws.sqs, aws.queue_url
-        for api_key, state in ((API_KEY, KeyState.ACTIVE), (DISABLED_KEY, KeyState.DISABLED)):
-            aws.dynamodb.put_item(TableName=TENANT_TABLE, Item=typed(a_tenant_row(api_key, state)))
+        for row in TENANT_ROWS:
+            aws.dynamodb.put_item(TableName=TENANT_TABLE, Item=row)
 
-    def rows(self) -> dict[RowKey, Row]:
+    def rows(self) -> Rows:
         return {(EVENTS_TABLE, row[TENANT_ID]["S"], row[EVENT_ID]["S"]): row for row in self._aws.items()}
 
     def messages(self) -> list[str]:
         return self._aws.bodies(self.queue_url)
 
-    def reset(self, rows: Mapping[RowKey, Row]) -> None:
+    def reset(self, rows: Rows) -> None:
         for key, row in self.rows().items():
             if key not in rows:
                 names = (TENANT_ID, EVENT_ID)
@@ -186,8 +161,8 @@ class Moto:
                 self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def test_what_the_fakes_answer_moto_answers(aws: Aws) -> None:
-    """Status, document, rows and messages are alike; only the events' ids are of each."""
+def test_what_the_fake_answers_moto_answers(aws: Aws) -> None:
+    """Status, document, rows and messages are alike; only the ids of events differ."""
     in_memory, by_moto, numbers = FrontDoor(), FrontDoor(Moto(aws)), count(1)
 
     @seed(SEED)

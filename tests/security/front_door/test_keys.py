@@ -1,53 +1,24 @@
-"""Keys that are not known: the same answer to the byte and the same calls, whatever they look like."""
+"""Unknown keys get the same answer, to the byte, and cause the same calls, whatever they look like."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from handlers.model.tenant import hash_api_key
-from tests.handlers.factories import a_body, a_request
-from tests.security.front_door.world import API_KEY, TENANT_TABLE, FrontDoor, InMemory
-
-UNKNOWN_KEY = "whk_" + "u" * 43
-
-
-class Recorder:
-    """A client that notes what it is asked."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        def call(**request: Any) -> Any:
-            self.calls.append((name, request))
-            return getattr(self._client, name)(**request)
-
-        return call
-
-
-class Recorded(InMemory):
-    def __init__(self) -> None:
-        super().__init__()
-        self.fake, self.dynamodb = self.dynamodb, Recorder(self.dynamodb)
-
-    def rows(self) -> Any:
-        return {key: row for key, row in self.fake.rows.items() if key[0] != TENANT_TABLE}
-
-    def reset(self, rows: Any) -> None:
-        self.dynamodb.calls.clear()
-        self.sqs.purge_queue(QueueUrl=self.queue_url)
+from tests.support.front_door import API_KEY, UNKNOWN_KEY, FrontDoor, InMemory, a_request
 
 
 def answer_and_calls(headers: dict[str, str]) -> tuple[Any, list[Any]]:
-    """What a request with these credentials is answered, and what DynamoDB was asked, hashes left out."""
-    backend = Recorded()
-    request = a_request(a_body(), headers=headers)
-    # A header without a value is one too.
-    request["headers"] |= headers
-    outcome = FrontDoor(backend).ask(request)
+    """What a request with these credentials is answered, and what DynamoDB is asked, hashes left out."""
+    backend = InMemory()
+    door = FrontDoor(backend)
+    backend.dynamodb = Mock(wraps=backend.dynamodb)
+    request = a_request()
+    request["headers"] = {"content-type": "application/json"} | headers
+    outcome = door.ask(request)
     assert outcome.error is None
-    return outcome.answer, [(name, shape_of(asked)) for name, asked in backend.dynamodb.calls]
+    return outcome.answer, [(name, shape_of(asked)) for name, _, asked in backend.dynamodb.method_calls]
 
 
 def shape_of(value: Any) -> Any:
@@ -94,12 +65,12 @@ def test_without_any_key_the_answer_is_the_same() -> None:
     answer, calls = answer_and_calls({})
 
     assert answer == answer_and_calls(NO_KEYS["unknown"])[0]
-    # There is nothing to look up, and whoever asks knows that they sent none.
+    # There is nothing to look up, and the sender knows that they sent no key.
     assert calls == []
 
 
 def test_a_lone_surrogate_does_not_stand_for_any_character_of_a_key() -> None:
-    """It is looked up as '?', which is in no key: no key with a hole in it is ever a known one."""
+    """It is looked up as '?', which is in no key: a key with a hole in it is never a known one."""
     for place in range(len(API_KEY)):
         for rest in (API_KEY[place:], API_KEY[place + 1 :]):
             with_a_hole = f"{API_KEY[:place]}\ud800{rest}"

@@ -1,4 +1,4 @@
-"""The promises that the fuzzing checks: each of them can be broken, and is missed then."""
+"""Each promise that the fuzzing checks can be broken, and the break is noticed."""
 
 import json
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ import pytest
 from handlers.model.tenant import hash_api_key
 from tests.handlers.factories import a_body, a_request
 from tests.security.front_door.promises import MAX_CPU_MS, PROMISES, broken_promise
-from tests.security.front_door.world import (
+from tests.support.front_door import (
     ACCOUNT,
     API_KEY,
     EVENTS_TABLE,
     QUEUE_URL,
+    UNKNOWN_KEY,
     USED_BODY,
     USED_KEY,
     FrontDoor,
     Outcome,
 )
 
-UNKNOWN_KEY = "whk_" + "u" * 43
 ACCEPTED = FrontDoor().ask(a_request(a_body(data={"x": [1, -0.0, True]}), api_key=API_KEY))
 REFUSED = FrontDoor().ask(a_request('{"typ": "a"}', api_key=API_KEY))
 UNKNOWN = FrontDoor().ask(a_request(a_body(), api_key=UNKNOWN_KEY))
@@ -146,4 +146,4 @@ def test_an_exception_is_told_with_its_place() -> None:
 
     assert broken is not None
     assert broken.startswith("no exception: KeyError in ")
-    assert broken.endswith("handlers/ingest.py")
+    assert "/handlers/" in broken

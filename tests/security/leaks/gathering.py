@@ -1,4 +1,4 @@
-"""Gathers all that a running system wrote."""
+"""Gathers everything that a running system wrote."""
 
 import json
 import os
@@ -7,7 +7,8 @@ from pathlib import Path
 import psutil
 
 from handlers.store import schema
-from handlers.store.items import decode_body, plain
+from handlers.store.items import decode_body
+from handlers.store.table import plain
 from tests.security.leaks.marks import Traces
 from tests.security.leaks.system import (
     DELIVERIES,
@@ -22,7 +23,7 @@ from tests.security.leaks.system import (
 
 
 def gather(system: MarkedSystem) -> None:
-    """All that was written: logs, tables, queues, configuration, files."""
+    """Gather everything written: logs, tables, queues, configuration, files."""
     stack, traces, aws = system.stack, system.traces, system.stack.aws
     traces.add("stack outputs", json.dumps(dict(stack.outputs)))
     traces.add("log of the emulator", (stack.emulator.private / "emulator.log").read_bytes())
@@ -53,7 +54,7 @@ def gather(system: MarkedSystem) -> None:
 
 
 def _gather_files(traces: Traces, folder: Path) -> None:
-    """Every file of the emulator, but for the code of the functions, which was there before any secret."""
+    """Every file of the emulator except the functions' code, which was there before any secret."""
     for root, folders, names in os.walk(folder):
         if "code" in folders:
             folders.remove("code")
@@ -63,7 +64,7 @@ def _gather_files(traces: Traces, folder: Path) -> None:
 
 
 def _gather_processes(traces: Traces, root: int) -> None:
-    """What others on the machine may see of the emulator and of the functions that it runs."""
+    """What others on the machine may see of the emulator and the functions that it runs."""
     emulator = psutil.Process(root)
     for process in (emulator, *emulator.children(recursive=True)):
         traces.add("command lines and environments", f"{process.cmdline()} {process.environ()}\n")

@@ -1,4 +1,4 @@
-"""Secrets that can be told from everything else, and the search for them in whatever a system wrote."""
+"""Secrets that are unlike anything else, and the search for them in whatever a system wrote."""
 
 import base64
 import json
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-# Shorter pieces of a secret are found by chance, and do not help anybody either.
+# Chance finds shorter pieces of a secret, and they help nobody.
 FRAGMENT = 16
 
 
@@ -15,9 +15,8 @@ class Mark:
     """A secret in play.
 
     Attributes:
-        name: what it is.
         text: the secret, its prefix included.
-        prefix: the beginning that every secret of its kind has.
+        prefix: how every secret of its kind begins.
     """
 
     name: str
@@ -25,9 +24,9 @@ class Mark:
     prefix: str = ""
 
     def forms(self) -> Iterator[bytes]:
-        """What a leak of it would hold: one end of it, in any of the encodings that things are written in.
+        """What a leak of it would hold: one of its ends, in any encoding that is in use.
 
-        Texts that are cut off are found by their beginning, those that follow something by their end.
+        Its beginning finds a text that is cut off, its end one that follows something.
         """
         secret = self.text.removeprefix(self.prefix)
         raw = secret.encode()
@@ -38,7 +37,7 @@ class Mark:
         )
         yield from (raw.hex()[:FRAGMENT].encode(), raw.hex()[:FRAGMENT].upper().encode())
         for offset in range(3):
-            # In the base64 of a text that holds it, only whole groups of its own bytes are always the same.
+            # In the base64 of a text that holds it, only the groups made wholly of its bytes never change.
             encoded = base64.b64encode(bytes(offset) + raw)[4 if offset else 0 :][:FRAGMENT]
             yield from (encoded, encoded.translate(_URL_SAFE))
         if self.prefix == WEBHOOK_SECRET_PREFIX:
@@ -57,28 +56,28 @@ class Traces:
     written: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     def add(self, place: str, content: str | bytes) -> None:
-        """Keep what was written to a place, after what is kept of it already."""
+        """Append to what was written to a place."""
         raw = content if isinstance(content, bytes) else content.encode(errors="surrogateescape")
         self.written[place] = self.written.get(place, b"") + raw
 
     @property
     def size(self) -> int:
-        """How many bytes there are."""
+        """How many bytes were written."""
         return sum(map(len, self.written.values()))
 
     def holding(self, mark: Mark) -> Sequence[str]:
-        """The places where a secret is found, in any form."""
+        """The places that hold a secret, in any form."""
         forms = set(mark.forms())
         return [place for place, content in self.written.items() if any(form in content for form in forms)]
 
 
 def leaks(traces: Traces, marks: Mapping[Mark, Sequence[str]]) -> list[str]:
-    """What is wrong: secrets found where they do not belong, and those not found where they must be.
+    """What is wrong: secrets where they do not belong, and secrets missing where they must be.
 
     Args:
         traces: what was written.
-        marks: the places where each secret belongs, as beginnings of their names. It must be found in one of
-            them, or it was not in play.
+        marks: the places where each secret belongs, as beginnings of their names. One of them must hold it,
+            or it was not in play.
     """
     found: list[str] = []
     for mark, belongs in marks.items():

@@ -1,4 +1,4 @@
-"""Runs the marked system and tells which secrets came out where they do not belong."""
+"""Runs the marked system and reports which secrets came out where they do not belong."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +9,7 @@ from tests.security.part import Part
 
 
 def run_leaks() -> Part:
-    """Run the whole system with marked secrets and search all that it wrote."""
+    """Run the whole system with marked secrets, and search everything that it wrote."""
     with TemporaryDirectory() as folder:
         system = run_marked_system(Path(folder))
     return Part(

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from handlers.model.delivery import Status
-from handlers.model.tenant import API_KEY_PREFIX, KeyState, hash_api_key
+from handlers.model.tenant import API_KEY_PREFIX, hash_api_key
 from handlers.store import schema
-from handlers.store.items import typed
+from handlers.store.table import typed
 from local.receiver import Receiver, accepts, refuses
 from local.stack import LocalStack
 from local.waiting import wait_for
@@ -35,10 +35,10 @@ _TAKEN, _REFUSED = "order.created", "order.refused"
 
 
 def run_marked_system(folder: Path) -> MarkedSystem:
-    """Run everything once, into every kind of trouble, and gather all that was written.
+    """Run everything once, into every kind of trouble, and gather everything that was written.
 
     Args:
-        folder: an empty one, for the outputs' file.
+        folder: an empty folder for the file of outputs.
     """
     config = {
         "retryDelaysSeconds": [1],
@@ -62,7 +62,7 @@ def run_marked_system(folder: Path) -> MarkedSystem:
 
 
 def _tenant_at_work(system: MarkedSystem) -> str:
-    """Events that are delivered and that fail, a requeue, and every rotation; gives the key that is left."""
+    """Deliveries and failures, a requeue, and every rotation; returns the key that is left."""
     token = system.marked("a token in the target URL", OPS, TENANTS, EVENTS)
     url = f"{system.receiver.url}/{token}?token={token}"
     created = system.ops("tenants", "create", "--tenant-id", "acme", "--target-url", url, place=SHOWN_ONCE)
@@ -91,7 +91,7 @@ def _tenant_at_work(system: MarkedSystem) -> str:
 
 
 def _strangers(system: MarkedSystem, api_key: str) -> None:
-    """Keys that nobody has here, some of them of other systems, and keys in the wrong places."""
+    """Keys that nobody here has, some of other systems, and keys in the wrong places."""
     body = json.dumps({"type": _TAKEN, "data": {}})
     unknown = API_KEY_PREFIX + secrets.token_urlsafe(32)
     system.mark("an unknown API key", unknown, prefix=API_KEY_PREFIX)
@@ -126,7 +126,7 @@ def _wrong_bodies(system: MarkedSystem, api_key: str) -> None:
 
 
 def _trouble_with_aws(system: MarkedSystem, api_key: str) -> None:
-    """Calls that AWS refuses, so that functions log their exceptions."""
+    """AWS refuses calls, so that functions log their exceptions."""
     payload = system.marked("a payload in trouble", PAYLOADS, DELIVERIES)
     body = json.dumps({"type": _TAKEN, "data": {"card": payload}})
     key = {"Authorization": f"Bearer {api_key}"}
@@ -144,14 +144,14 @@ def _trouble_with_aws(system: MarkedSystem, api_key: str) -> None:
 
 
 def _trouble_with_receivers(system: MarkedSystem) -> None:
-    """Connections that fail in every way, to URLs with a token: what libraries say of them names the URL."""
+    """Connections to URLs with a token fail in every way: what libraries say of them names the URL."""
     token = system.marked("a token in the URL of a receiver in trouble", TENANTS, EVENTS)
     with receiver(answers()) as hangs_up, receiver(answers(b"no HTTP")) as other:
         urls = {
             "refused": "http://127.0.0.1:9/",
             "hangs-up": hangs_up.url,
             "no-http": other.url,
-            # It waits for a request that never comes, and is cut off.
+            # This receiver waits for a request that never comes, and is cut off.
             "no-tls": other.url.replace("http://", "https://"),
         }
         for tenant_id, url in urls.items():
@@ -162,25 +162,21 @@ def _trouble_with_receivers(system: MarkedSystem) -> None:
 
 
 def _trouble_with_tenants(system: MarkedSystem) -> None:
-    """Tenants as no command creates them: deliveries to them fail before anything is sent."""
+    """Tenants that no command creates: their deliveries fail before anything is sent."""
     malformed = system.marked("a malformed webhook secret", TENANTS)
     credentials = system.marked("credentials in a target URL", TENANTS, EVENTS)
-    for tenant_id, changes in {
-        "malformed": {schema.WEBHOOK_SECRET: f"{WEBHOOK_SECRET_PREFIX}!{malformed}"},
-        "forbidden": {schema.TARGET_URL: f"ftp://user:{credentials}@receiver.example/"},
-    }.items():
+    for tenant_id, attribute, value in (
+        ("malformed", schema.WEBHOOK_SECRET, f"{WEBHOOK_SECRET_PREFIX}!{malformed}"),
+        ("forbidden", schema.TARGET_URL, f"ftp://user:{credentials}@receiver.example/"),
+    ):
         created = system.stack.create_tenant(tenant_id, system.receiver.url)
         api_key = system.mark_key(f"the API key of {tenant_id}", created.api_key)
-        row = {
-            schema.API_KEY: hash_api_key(api_key),
-            schema.TENANT_ID: tenant_id,
-            schema.TARGET_URL: system.receiver.url,
-            schema.WEBHOOK_SECRET: created.webhook_secret,
-            schema.STATE: KeyState.ACTIVE,
-            schema.CREATED_AT: "2026-11-23T10:00:00.000Z",
-        }
-        system.stack.aws.dynamodb.put_item(
-            TableName=system.stack.outputs["tenant_table_name"], Item=typed(row | changes)
+        system.stack.aws.dynamodb.update_item(
+            TableName=system.stack.outputs["tenant_table_name"],
+            Key=typed({schema.API_KEY: hash_api_key(api_key)}),
+            UpdateExpression="SET #attribute = :value",
+            ExpressionAttributeNames={"#attribute": attribute},
+            ExpressionAttributeValues=typed({":value": value}),
         )
         event_id = system.post_event(api_key, _TAKEN, {})
         system.stack.clock.advance(5)
@@ -188,7 +184,7 @@ def _trouble_with_tenants(system: MarkedSystem) -> None:
 
 
 def _operator_s_mistakes(system: MarkedSystem, api_key: str) -> None:
-    """Secrets where they are not asked for."""
+    """An operator gives secrets where none is asked for."""
     outputs = system.stack.outputs
     password = system.marked("passwords in URLs that are refused")
     lost = system.marked("what a malformed message holds", QUEUE, DLQ)

@@ -1,4 +1,4 @@
-"""A running stack with secrets that can be told from everything else, and all that is said of them."""
+"""A running stack with secrets that are unlike anything else, and everything that is written meanwhile."""
 
 import json
 import secrets
@@ -46,7 +46,7 @@ class MarkedSystem:
     marks: dict[Mark, Sequence[str]] = field(default_factory=dict[Mark, Sequence[str]])
 
     def mark(self, name: str, text: str, *belongs: str, prefix: str = "") -> str:
-        """Look for this secret from now on; gives it."""
+        """Search for this secret from now on; returns it."""
         self.marks[Mark(name=name, text=text, prefix=prefix)] = belongs
         return text
 
@@ -55,15 +55,15 @@ class MarkedSystem:
         return self.mark(name, secrets.token_urlsafe(32), *belongs)
 
     def mark_key(self, name: str, api_key: str, *belongs: str) -> str:
-        """Look for this API key from now on; gives it."""
+        """Search for this API key from now on; returns it."""
         return self.mark(name, api_key, *belongs, prefix=API_KEY_PREFIX)
 
     def mark_secret(self, name: str, webhook_secret: str) -> str:
-        """Look for this webhook secret from now on; gives it."""
+        """Search for this webhook secret from now on; returns it."""
         return self.mark(name, webhook_secret, SHOWN_ONCE, TENANTS, prefix=WEBHOOK_SECRET_PREFIX)
 
     def ops(self, *arguments: str, place: str = OPS) -> Any:
-        """Run an operator's command with `--json`; gives what it printed, if it did."""
+        """Run an operator's command with `--json`; returns what it printed, if anything."""
         done = subprocess.run(
             [sys.executable, "-m", "ops", "--outputs", str(self.outputs_file), *arguments, "--json"],
             cwd=REPO,
@@ -75,7 +75,7 @@ class MarkedSystem:
         return json.loads(done.stdout) if done.stdout else None
 
     def post(self, headers: Mapping[str, str], body: str | bytes, *, query: str = "") -> requests.Response:
-        """Send a request as it is; what comes back is kept."""
+        """Send a request as it is, and keep the answer."""
         with requests.Session() as session:
             session.trust_env = False
             answer = session.post(
@@ -88,7 +88,7 @@ class MarkedSystem:
         return answer
 
     def post_event(self, api_key: str, event_type: str, data: Mapping[str, Any]) -> str:
-        """Send an event that is accepted; gives its id."""
+        """Send an event that is accepted; returns its id."""
         body = json.dumps({"type": event_type, "data": data})
         answer = self.post({"Authorization": f"Bearer {api_key}", "Idempotency-Key": event_type}, body)
         assert answer.status_code == requests.codes.accepted, answer.text
@@ -98,20 +98,20 @@ class MarkedSystem:
         """Return once an event has this status."""
 
         def reached() -> bool:
-            event = self.stack.event(tenant_id, event_id)
+            event = self.stack.delivery(tenant_id, event_id)
             return event is not None and event.status == status
 
         with suppress(DeadlineError):
             wait_for("the usual case", reached, seconds=SECONDS / 3)
             return
-        # An invocation that fails in the emulator takes its messages along, where AWS hands them out again.
+        # In the emulator, an invocation that fails loses its messages; AWS hands them out again.
         Queue(self.stack.aws.sqs, self.stack.outputs["queue_url"]).send(
             EventKey(tenant_id=tenant_id, event_id=event_id)
         )
         wait_for(f"{status} for {event_id} of {tenant_id}", reached, seconds=SECONDS)
 
     def invoke(self, function: str, event: Any) -> None:
-        """Invoke a function; what it says is kept, whether it succeeds or not."""
+        """Invoke a function, and keep what it says, whether it succeeds or not."""
         try:
             self.traces.add("answers of functions", invoke(self.stack.aws, function, json.dumps(event)))
         except LocalStackError as error:
@@ -119,7 +119,7 @@ class MarkedSystem:
 
     @contextmanager
     def without(self, function: str, action: str) -> Generator[None]:
-        """A function's role lacks an action, on whatever resource, while the context lasts."""
+        """While the context lasts, a function's role lacks an action, on whatever resource."""
         role = read_roles(self.stack.aws)[function]
         taken = [right for right in role.actions() if right.action == action]
         with policy_instead(self.stack.aws, role, role.without(*taken)):

@@ -7,10 +7,10 @@ from urllib.parse import quote
 import pytest
 
 from handlers import logs
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
 from handlers.model.tenant import new_api_key, new_webhook_secret
-from tests.handlers.factories import a_tenant, an_event
+from tests.handlers.factories import a_delivery, a_tenant
 from tests.handlers.receivers import answers, receiver, response
 from tests.security.leaks.marks import WEBHOOK_SECRET_PREFIX, Mark, Traces, leaks
 from tests.security.leaks.story import run_marked_system
@@ -46,10 +46,10 @@ def test_what_the_http_library_complains_of_is_not_logged_since_it_names_the_url
 ):
     # As on Lambda, whose runtime puts a handler of its own on the root logger; the emulator has none.
     logs.configure()
-    deliver = HttpDelivery(Transport(allow_private=True), timeout_seconds=10, allow_private=True)
+    deliver = HttpAttempts(Transport(allow_private=True), timeout_seconds=10, allow_private=True)
 
     with receiver(answers(response("200 OK", b"", "a line that is no header"))) as odd:
-        result = deliver(an_event(target_url=f"{odd.url}?token=of-the-tenant"), a_tenant())
+        result = deliver(a_delivery(target_url=f"{odd.url}?token=of-the-tenant"), a_tenant())
 
     assert result.attempt.succeeded
     assert "of-the-tenant" not in caplog.text

@@ -1,4 +1,4 @@
-"""The calls that each function's role tries: what it is granted, and above all what it is not."""
+"""The calls that each function's role tries, and every way to read a table."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from handlers.store import schema
 from local.constants import ACCOUNT_ID, REGION
 
 SPECIFIC = "SPECIFIC_ATTRIBUTES"
-"""What DynamoDB's `Select` is when a read names its attributes."""
+"""DynamoDB's `Select` where a read names its attributes."""
 
 NOBODY = "probe"
 
@@ -23,15 +23,14 @@ WRITES = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """A call of AWS, harmless where it is answered.
+    """A call of AWS, harmless where it is granted.
 
     Attributes:
         service, operation, arguments: as boto3 names them.
-        action: what IAM has to grant for it, by AWS's Service Authorization Reference.
-        resource: the ARN on which; `*` for an operation that has none.
+        action: what IAM must grant for it, by AWS's Service Authorization Reference.
+        resource: the ARN of what it is made on; `*` for an operation without a resource.
         names: the attributes that a read or an update of DynamoDB names; a read that names none asks for all.
-        select: of a read of DynamoDB.
-        returns: of a write of DynamoDB: which state of the item it is answered with.
+        returns: the state of the item that a write of DynamoDB asks to be answered with.
     """
 
     service: str
@@ -40,7 +39,6 @@ class Call:
     action: str
     resource: str
     names: tuple[str, ...] = ()
-    select: str = "ALL_ATTRIBUTES"
     returns: str = "NONE"
 
     def __str__(self) -> str:
@@ -53,13 +51,41 @@ class Call:
         """The action without its service."""
         return self.action.partition(":")[2]
 
+    @property
+    def is_specific(self) -> bool:
+        """Whether it is a read whose `Select` is `SPECIFIC`."""
+        return self.verb in READS and bool(self.names)
+
     def asks_for(self, attributes: Iterable[str]) -> bool:
         """Whether it reads one of these attributes, by name or because it reads all."""
         return self.verb in READS and (not self.names or not set(attributes).isdisjoint(self.names))
 
     def document(self) -> dict[str, Any]:
-        """What `probe` is told of it."""
+        """What `probe` gets of it."""
         return {"service": self.service, "operation": self.operation, "arguments": self.arguments}
+
+
+def call(
+    name: str,
+    resource: str = "*",
+    *,
+    action: str = "",
+    names: tuple[str, ...] = (),
+    returns: str = "NONE",
+    **arguments: Any,
+) -> Call:
+    """A call `service.operation`; its action has the same name unless another is given."""
+    service, operation = name.split(".")
+    same = "".join(word.capitalize() for word in operation.split("_"))
+    return Call(
+        service=service,
+        operation=operation,
+        arguments=arguments,
+        action=action or f"{service}:{same}",
+        resource=resource,
+        names=names,
+        returns=returns,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +93,7 @@ class Table:
     """A table with its index.
 
     Attributes:
-        key, index_key: attributes of DynamoDB's type S, unless told otherwise.
+        key, index_key: names of attributes, of DynamoDB's type S but for the shard.
         attributes: all that its items may have.
     """
 
@@ -91,7 +117,7 @@ class Targets:
     """What the calls are aimed at.
 
     Attributes:
-        functions, roles, log_groups: names, by the function that they belong to.
+        functions, roles, log_groups: names, by function.
         rule: the name of the rule that runs the reconciler.
         mapping: the id of the event source mapping.
     """
@@ -158,81 +184,50 @@ def reads(table: Table) -> Iterator[Call]:
     """Every way to read a table and its index: each attribute by itself, all of them, and none named."""
     for names in ((), table.attributes, *((name,) for name in table.attributes)):
         yield from _reads_naming(table, names)
-    select = {"Select": "ALL_ATTRIBUTES"}
     for index in (False, True):
-        yield _query(table, index=index, names=(), more=select)
-        yield _query(table, index=index, names=(), more={"Select": "COUNT"})
-        yield _read("scan", table, "Scan", select, index=index)
-    yield _query(table, index=True, names=(), more={"Select": "ALL_PROJECTED_ATTRIBUTES"})
-    legacy = {"Key": typed_key(table.key), "AttributesToGet": list(table.attributes)}
-    yield _read("get_item", table, "GetItem", legacy, names=table.attributes)
-    get = {"TableName": table.name, "Key": typed_key(table.key)}
-    yield Call(
-        service="dynamodb",
-        operation="transact_get_items",
-        arguments={"TransactItems": [{"Get": get}]},
-        action="dynamodb:GetItem",
-        resource=table.arn,
-    )
+        for select in ("ALL_ATTRIBUTES", "COUNT"):
+            yield _query(table, index=index, Select=select)
+        yield _read("scan", table, index=index, Select="ALL_ATTRIBUTES")
+    yield _query(table, index=True, Select="ALL_PROJECTED_ATTRIBUTES")
+    key, every = typed_key(table.key), table.attributes
+    yield _read("get_item", table, names=every, Key=key, AttributesToGet=list(every))
+    get = [{"Get": {"TableName": table.name, "Key": key}}]
+    yield call("dynamodb.transact_get_items", table.arn, action="dynamodb:GetItem", TransactItems=get)
 
 
 def _reads_naming(table: Table, names: tuple[str, ...]) -> Iterator[Call]:
-    projection = projection_of(names)
-    key = typed_key(table.key)
-    yield _read("get_item", table, "GetItem", {"Key": key, **projection}, names=names)
-    yield Call(
-        service="dynamodb",
-        operation="batch_get_item",
-        arguments={"RequestItems": {table.name: {"Keys": [key], **projection}}},
-        action="dynamodb:BatchGetItem",
-        resource=table.arn,
-        names=names,
-        select=SPECIFIC if names else "ALL_ATTRIBUTES",
-    )
+    key, projection = typed_key(table.key), projection_of(names)
+    yield _read("get_item", table, names=names, Key=key, **projection)
+    asked = {table.name: {"Keys": [key], **projection}}
+    yield call("dynamodb.batch_get_item", table.arn, names=names, RequestItems=asked)
     for index in (False, True):
         yield _query(table, index=index, names=names)
         if len(names) != 1:
-            yield _read("scan", table, "Scan", projection, names=names, index=index)
+            yield _read("scan", table, index=index, names=names, **projection)
 
 
-def _query(
-    table: Table, *, index: bool, names: tuple[str, ...], more: Mapping[str, Any] | None = None
-) -> Call:
-    key = typed_key(table.index_key if index else table.key[:1])
+def _query(table: Table, *, index: bool, names: tuple[str, ...] = (), **more: Any) -> Call:
+    key, projection = typed_key(table.index_key if index else table.key[:1]), projection_of(names)
+    key_names = {f"#k{n}": name for n, name in enumerate(key)}
     arguments = {
         "KeyConditionExpression": " AND ".join(f"#k{n} = :k{n}" for n in range(len(key))),
         "ExpressionAttributeValues": {f":k{n}": value for n, value in enumerate(key.values())},
-        **projection_of(names),
-        **(more or {}),
+        **projection,
+        "ExpressionAttributeNames": key_names | projection.get("ExpressionAttributeNames", {}),
     }
-    arguments["ExpressionAttributeNames"] = {f"#k{n}": name for n, name in enumerate(key)} | arguments.get(
-        "ExpressionAttributeNames", {}
-    )
-    return _read("query", table, "Query", arguments, names=names, index=index)
+    return _read("query", table, index=index, names=names, **arguments, **more)
 
 
 def _read(
-    operation: str,
-    table: Table,
-    action: str,
-    arguments: Mapping[str, Any],
-    *,
-    names: tuple[str, ...] = (),
-    index: bool = False,
+    operation: str, table: Table, *, index: bool = False, names: tuple[str, ...] = (), **arguments: Any
 ) -> Call:
-    return Call(
-        service="dynamodb",
-        operation=operation,
-        arguments={"TableName": table.name, **({"IndexName": table.index} if index else {}), **arguments},
-        action=f"dynamodb:{action}",
-        resource=table.index_arn if index else table.arn,
-        names=names,
-        select=SPECIFIC if names else "ALL_ATTRIBUTES",
-    )
+    where = {"TableName": table.name} | ({"IndexName": table.index} if index else {})
+    resource = table.index_arn if index else table.arn
+    return call(f"dynamodb.{operation}", resource, names=names, **where, **arguments)
 
 
 def projection_of(names: tuple[str, ...]) -> dict[str, Any]:
-    """The keywords by which a read names its attributes; none when it names none."""
+    """The keywords by which a read names its attributes; none if it names none."""
     if not names:
         return {}
     return {

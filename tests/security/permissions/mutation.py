@@ -1,15 +1,15 @@
-"""Takes each right from its function's role and looks for what breaks: one that breaks nothing must go."""
+"""Takes each right from its function's role and looks for what breaks: a right without use must go."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from handlers.store import schema
+from tests.security.permissions.deployed_system import DeployedSystem, FlowBrokenError
 from tests.security.permissions.flows import Flow, flows_of
 from tests.security.permissions.roles import FUNCTIONS, Right, Role, policy_instead
-from tests.security.permissions.world import DeployedWorld, FlowBrokenError
 
-_BY_LAMBDA = "Lambda itself uses it as the function's role; the emulator's Lambda asks no policy for it"
+_BY_LAMBDA = "Lambda itself uses it in the function's role; the emulator's Lambda checks no policy for it"
 _A_KEY = "DynamoDB counts the key that a read names among its attributes; the emulator does not"
 
 _TENANTS, _EVENTS = "table/tables-tenant-api-keys", "table/tables-events"
@@ -31,17 +31,17 @@ UNUSED_HERE = MappingProxyType(
 )
 """Rights that nothing on this machine needs, by function, action, resource and attribute; why AWS needs them.
 
-`test_static.py` asserts of them what cannot be tried here.
+`test_static.py` asserts about them what cannot be tried here.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What came of taking a right away.
+    """What taking a right away did.
 
     Attributes:
-        flow: the first flow that broke; None when none did.
-        how: in the words of the flow.
+        flow: the first flow that broke; None if none did.
+        how: how it broke, in the words of the flow.
         mended: whether the flow works with the whole policy again.
     """
 
@@ -60,41 +60,41 @@ class Proof:
 
 
 def rights_to_prove(role: Role) -> list[Right]:
-    """All that a role grants, action by action and attribute by attribute, but for what is unused here."""
+    """Everything that a role grants, by action and by attribute, except what is unused here."""
     return [right for right in _rights(role) if _name(right) not in UNUSED_HERE]
 
 
-def prove(world: DeployedWorld, right: Right) -> Proof:
-    """Take a right away until something breaks, and give it back."""
-    role = world.roles[right.function]
+def prove(system: DeployedSystem, right: Right) -> Proof:
+    """Take a right away, run flows until one breaks, and give it back."""
+    role = system.roles[right.function]
     for flow in flows_of(right.function):
-        with policy_instead(world.stack.aws, role, role.without(right)):
-            how = broken(world, flow)
+        with policy_instead(system.stack.aws, role, role.without(right)):
+            how = broken(system, flow)
         if how:
-            return Proof(right=right, flow=flow, how=how, mended=not broken(world, flow))
+            return Proof(right=right, flow=flow, how=how, mended=not broken(system, flow))
     return Proof(right=right)
 
 
-def broken(world: DeployedWorld, flow: Flow) -> str:
-    """How a flow breaks as things are; empty when it holds."""
-    world.begin_anew()
+def broken(system: DeployedSystem, flow: Flow) -> str:
+    """How a flow breaks now; empty if it holds."""
+    system.begin_anew()
     try:
-        flow.run(world)
+        flow.run(system)
     except FlowBrokenError as error:
         return str(error)
     return ""
 
 
-def faults_of_what_is_unused(world: DeployedWorld) -> Iterator[str]:
-    """What is wrong with `UNUSED_HERE`: what no policy has, and what is needed after all."""
-    granted = {_name(right) for role in world.roles.values() for right in _rights(role)}
+def faults_of_what_is_unused(system: DeployedSystem) -> Iterator[str]:
+    """What is wrong with `UNUSED_HERE`: rights that no policy grants, or that are needed after all."""
+    granted = {_name(right) for role in system.roles.values() for right in _rights(role)}
     for name in sorted(UNUSED_HERE.keys() - granted):
         yield f"{' '.join(name)} is listed as unused here, but no policy grants it"
-    for role in world.roles.values():
+    for role in system.roles.values():
         unused = [right for right in _rights(role) if _name(right) in UNUSED_HERE]
-        with policy_instead(world.stack.aws, role, role.without(*unused)):
+        with policy_instead(system.stack.aws, role, role.without(*unused)):
             for flow in flows_of(role.function):
-                if how := broken(world, flow):
+                if how := broken(system, flow):
                     rights = ", ".join(map(str, unused))
                     yield f"without {rights}, which are listed as unused here, {flow.name!r} breaks: {how}"
 

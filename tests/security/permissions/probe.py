@@ -1,6 +1,6 @@
-"""Tries calls of AWS, and tells what each was answered: `index.py` of a small function, and run here as root.
+"""Tries calls of AWS and reports the answer to each: `index.py` of a small function, also run here as root.
 
-Nothing of this repository is imported: in the function, this file is alone.
+It imports nothing of this repository: in the function, this file is alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,21 +19,21 @@ _AT_A_TIME = 4
 
 
 def handler(event: Mapping[str, Any], _context: Any) -> dict[str, Any]:
-    """Try the calls of the event as the function's role; tells whose they were."""
+    """Try the calls of the event in the function's role; reports that role, too."""
     identity = boto3.client("sts", config=CONFIG).get_caller_identity()["Arn"]
     return {"identity": identity, "answers": answers(event["calls"], partial(boto3.client, config=CONFIG))}
 
 
 def answers(calls: Sequence[Mapping[str, Any]], client_of: Callable[[str], Any]) -> list[str]:
-    """What each call was answered, in order: `DONE`, the code of the error, or why it was `NOT_SENT`.
+    """The answer to each call, in order: `DONE`, the code of the error, or why it was `NOT_SENT`.
 
     Args:
         calls: `service` and `operation` as boto3 names them, and `arguments`.
-        client_of: gives a client of a service.
+        client_of: returns a client of a service.
     """
     clients = cache(client_of)
     for service in {call["service"] for call in calls}:
-        clients(service)  # made one after the other: making one is not safe beside another
+        clients(service)  # one after the other: two must not be made at once
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         return list(pool.map(partial(_answer, clients), calls))
 

@@ -24,11 +24,11 @@ _READS_WHAT_IT_NAMES = {"dynamodb:Select": SPECIFIC}
 
 @dataclass(frozen=True, kw_only=True)
 class Right:
-    """One thing that a policy grants: an action on a resource, or one attribute that a read may name.
+    """One thing that a policy grants: an action on a resource, or an attribute that a call may name.
 
     Attributes:
         statement: its position in the policy.
-        attribute: empty for the action as a whole.
+        attribute: empty for the whole action.
     """
 
     function: str
@@ -43,13 +43,13 @@ class Right:
 
     @property
     def where(self) -> str:
-        """The resource as the program names it: less the ARN's head, the stack's prefix and AWS's suffix."""
+        """The resource as the program names it, without ARN head, stack prefix and AWS's suffix."""
         return _PHYSICAL.sub("", self.resource.split(":", 5)[-1])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Role:
-    """A function's role with its one policy."""
+    """A function's role with its only policy."""
 
     function: str
     function_name: str
@@ -68,13 +68,13 @@ class Role:
                 yield self._right(position, action)
 
     def attributes(self) -> Iterator[Right]:
-        """Every attribute that a statement's reads are limited to."""
+        """Every attribute that a statement limits its calls to."""
         for position, statement in enumerate(self.policy["Statement"]):
             for attribute in _limits(statement) or ():
                 yield self._right(position, statement["Action"][0], attribute)
 
     def without(self, *rights: Right) -> dict[str, Any]:
-        """The policy less these."""
+        """The policy without these rights."""
         policy = deepcopy(dict(self.policy))
         for right in rights:
             statement = policy["Statement"][right.statement]
@@ -82,12 +82,12 @@ class Role:
                 statement["Condition"][_LIMITED_TO][_ATTRIBUTES].remove(right.attribute)
             else:
                 statement["Action"].remove(right.action)
-        # IAM takes no statement without an action.
+        # IAM refuses a statement without an action.
         policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
         return policy
 
     def allows(self, call: Call) -> bool:
-        """Whether the policy grants a call, by IAM's rules and not by the emulator's."""
+        """Whether the policy grants a call by the rules of IAM, not of the emulator."""
         return any(
             call.action in statement["Action"]
             and fnmatchcase(call.resource, statement["Resource"])
@@ -109,7 +109,7 @@ def read_roles(aws: Aws) -> dict[str, Role]:
     """The role of each function.
 
     Raises:
-        ValueError: a role has other policies than its one, or the policy is of another shape than expected.
+        ValueError: a role has more than its one policy, or the policy has an unexpected shape.
     """
     names = [function["FunctionName"] for function in aws.lambda_.list_functions()["Functions"]]
     return {function: _read_role(aws, function, names) for function in FUNCTIONS}
@@ -138,7 +138,7 @@ def _read_role(aws: Aws, function: str, names: list[str]) -> Role:
 
 @contextmanager
 def policy_instead(aws: Aws, role: Role, policy: Mapping[str, Any]) -> Generator[None]:
-    """A role has another policy for as long as the context lasts, and then its own."""
+    """While the context lasts, a role has another policy; then its own again."""
 
     def put(document: Mapping[str, Any]) -> None:
         aws.iam.put_role_policy(
@@ -153,7 +153,7 @@ def policy_instead(aws: Aws, role: Role, policy: Mapping[str, Any]) -> Generator
 
 
 def _limits(statement: Mapping[str, Any]) -> list[str] | None:
-    """The attributes that a statement's reads or updates may name; None when it limits them in no way."""
+    """The attributes that a statement's reads or updates may name; None without a limit."""
     condition = statement.get("Condition")
     if condition in (None, {_EXACTLY: _RETURNS_NOTHING}):
         return None
@@ -172,7 +172,7 @@ def _meets(call: Call, statement: Mapping[str, Any]) -> bool:
     exactly = statement.get("Condition", {}).get(_EXACTLY)
     if exactly == _RETURNS_NOTHING and call.returns != "NONE":
         return False
-    if exactly == _READS_WHAT_IT_NAMES and call.select != SPECIFIC:
+    if exactly == _READS_WHAT_IT_NAMES and not call.is_specific:
         return False
     limits = _limits(statement)
     return limits is None or (bool(call.names) and set(call.names) <= set(limits))

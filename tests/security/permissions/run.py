@@ -1,6 +1,7 @@
-"""Least privilege: every right of every function is needed, and whatever is not granted is refused."""
+"""Least privilege: every function needs each of its rights, and whatever is not granted is refused."""
 
 from tests.security.part import Part
+from tests.security.permissions.deployed_system import open_deployed_system
 from tests.security.permissions.mutation import UNUSED_HERE, faults_of_what_is_unused, prove, rights_to_prove
 from tests.security.permissions.trial import (
     STRICTER,
@@ -9,16 +10,15 @@ from tests.security.permissions.trial import (
     faults_of_controls,
     hold_trial,
 )
-from tests.security.permissions.world import open_deployed_world
 
 
 def run_permissions() -> Part:
     """Take each right away until something breaks, and let every role try every call."""
-    with open_deployed_world() as world:
-        rights = [right for role in world.roles.values() for right in rights_to_prove(role)]
-        proofs = [prove(world, right) for right in rights]
-        unused = list(faults_of_what_is_unused(world))
-        trial = hold_trial(world.stack, world.roles)
+    with open_deployed_system() as system:
+        rights = [right for role in system.roles.values() for right in rights_to_prove(role)]
+        proofs = [prove(system, right) for right in rights]
+        unused = list(faults_of_what_is_unused(system))
+        trial = hold_trial(system.stack, system.roles)
     proven = [proof.right for proof in proofs if proof.fault is None]
     tried = [fault for function in trial.roles for fault in faults_of(trial, function)]
     return Part(
@@ -44,19 +44,19 @@ def run_permissions() -> Part:
 
 _REMARKS = (
     (
-        f"{len(UNUSED_HERE)} rights are used on AWS alone, and asserted over the recorded program: what "
-        "Lambda does as the function's role (logs, reading the queue), and the keys that a read names"
+        f"only AWS uses {len(UNUSED_HERE)} rights, which are asserted over the recorded program: what "
+        "Lambda does in the function's role (logs, reading the queue), and the keys that a read names"
     ),
     (
-        "the emulator lets anybody make these calls, which are not counted and which no policy grants: "
+        "the emulator lets anybody make these calls, which are not counted and no policy grants: "
         + ", ".join(sorted(UNENFORCED))
     ),
     (
         f"the emulator refuses {len(STRICTER)} kinds of calls that AWS would grant, which are not counted: "
-        "batches of messages, and a function that writes its log by itself"
+        "batches of messages, and a function that writes its own log"
     ),
     (
-        "no condition of IAM is documented for ReturnValuesOnConditionCheckFailure: a write whose condition "
-        "does not hold can be answered with the whole item, by whoever may make it"
+        "IAM documents no condition for ReturnValuesOnConditionCheckFailure: whoever may make a write whose "
+        "condition fails can have it answered with the whole item"
     ),
 )

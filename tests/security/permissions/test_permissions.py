@@ -1,4 +1,4 @@
-"""Each function's role lets it do its work and nothing else: tried on the local stack, where roles count."""
+"""Each function's role lets it do its work and nothing else, tried on the local stack: it enforces roles."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -6,29 +6,29 @@ import pytest
 
 from handlers.store import schema
 from tests.security.permissions.calls import PAYLOADS, READS, SECRETS, WRITES, Call
+from tests.security.permissions.deployed_system import DeployedSystem, open_deployed_system
 from tests.security.permissions.flows import FLOWS, Flow
 from tests.security.permissions.mutation import broken, faults_of_what_is_unused, prove, rights_to_prove
 from tests.security.permissions.roles import FUNCTIONS, Right, policy_instead
 from tests.security.permissions.trial import Trial, faults_of, faults_of_controls, hold_trial
-from tests.security.permissions.world import DeployedWorld, open_deployed_world
 
 TENANTS, EVENTS = "-tenant-api-keys-", "-events-"
 INDEX = "/index/"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[DeployedWorld]:
-    with open_deployed_world() as opened:
+def system() -> Iterator[DeployedSystem]:
+    with open_deployed_system() as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def trial(world: DeployedWorld) -> Trial:
-    return hold_trial(world.stack, world.roles)
+def trial(system: DeployedSystem) -> Trial:
+    return hold_trial(system.stack, system.roles)
 
 
 def assert_refused(trial: Trial, function: str, is_forbidden: Callable[[Call], bool]) -> None:
-    """Every call of that kind is refused, and there are some."""
+    """There are calls of that kind, and every one is refused."""
     calls = [call for call in trial.calls if is_forbidden(call)]
     refused = trial.refused(function)
     assert calls
@@ -36,26 +36,26 @@ def assert_refused(trial: Trial, function: str, is_forbidden: Callable[[Call], b
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda flow: f"{flow.function}: {flow.name}")
-def test_with_its_permissions_a_function_does_its_work(world: DeployedWorld, flow: Flow):
-    assert broken(world, flow) == ""
+def test_with_its_permissions_a_function_does_its_work(system: DeployedSystem, flow: Flow):
+    assert broken(system, flow) == ""
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_without_any_one_of_its_permissions_it_does_not_and_with_it_again_it_does(
-    world: DeployedWorld, function: str
+    system: DeployedSystem, function: str
 ):
-    proofs = [prove(world, right) for right in rights_to_prove(world.roles[function])]
+    proofs = [prove(system, right) for right in rights_to_prove(system.roles[function])]
 
     assert len(proofs) >= 4
     assert [proof.fault for proof in proofs if proof.fault] == []
 
 
-def test_permissions_that_only_aws_needs_are_named_and_none_of_them_is_needed_here(world: DeployedWorld):
-    assert list(faults_of_what_is_unused(world)) == []
+def test_permissions_that_only_aws_needs_are_named_and_none_of_them_is_needed_here(system: DeployedSystem):
+    assert list(faults_of_what_is_unused(system)) == []
 
 
-def test_a_permission_that_nothing_needs_is_found(world: DeployedWorld):
-    role = world.roles["ingest"]
+def test_a_permission_that_nothing_needs_is_found(system: DeployedSystem):
+    role = system.roles["ingest"]
     (statement,) = (s for s in role.policy["Statement"] if "sqs:SendMessage" in s["Action"])
     wider = {**statement, "Action": [*statement["Action"], "sqs:PurgeQueue"]}
     position = role.policy["Statement"].index(statement)
@@ -64,8 +64,8 @@ def test_a_permission_that_nothing_needs_is_found(world: DeployedWorld):
     )
     statements = [*role.policy["Statement"]]
     statements[position] = wider
-    with policy_instead(world.stack.aws, role, {**role.policy, "Statement": statements}):
-        widened = DeployedWorld(world.stack, world.receiver)
+    with policy_instead(system.stack.aws, role, {**role.policy, "Statement": statements}):
+        widened = DeployedSystem(system.stack, system.receiver)
 
         proof = prove(widened, superfluous)
 

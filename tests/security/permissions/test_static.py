@@ -1,15 +1,12 @@
-"""What the local stack cannot enforce of roles and policies, asserted over the recorded program.
+"""Roles and policies: what the local stack cannot enforce, asserted over the recorded program.
 
 Wildcards, trust, TLS, permissions to invoke and the exact permissions of each function are asserted in
 `tests/components/test_contracts.py` and `test_program.py` already, and not again here.
 """
 
-import ast
 import json
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,7 +127,7 @@ def test_a_role_writes_the_log_of_its_own_function_and_no_other(recording: Recor
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_role_may_use_tables_queues_and_logs_and_no_other_service(recording: Recording, function: str):
-    """So that what the emulator lets anybody do is granted to nobody."""
+    """So nobody is granted what the emulator lets anybody do."""
     services = {
         action.partition(":")[0]
         for statement in granted(recording, function)
@@ -208,14 +205,6 @@ def test_what_only_aws_needs_is_granted_once_and_on_that_resource_alone(
     assert attribute or len(resources) == 1
 
 
-@pytest.mark.parametrize("name", [name for name in UNUSED_HERE if not name[3]], ids=" ".join)
-def test_what_only_lambda_does_is_not_done_by_the_function_s_code(name: tuple[str, str, str, str]):
-    function, action, *_ = name
-    operation = re.sub(r"(?<!^)(?=[A-Z])", "_", action.partition(":")[2]).lower()
-
-    assert operation not in operations_of(function)
-
-
 @pytest.mark.parametrize("name", [name for name in UNUSED_HERE if name[3]], ids=" ".join)
 def test_an_attribute_that_only_aws_needs_to_see_granted_is_a_key_of_the_table(
     recording: Recording, name: tuple[str, str, str, str]
@@ -267,64 +256,6 @@ def test_only_these_reads_are_not_limited_to_attributes(recording: Recording):
     assert index["projectionType"] == "KEYS_ONLY"
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_what_a_function_is_granted_its_code_calls(recording: Recording, function: str):
-    """All but what `UNUSED_HERE` names: by the names of the methods that its modules call."""
-    unused = {action for name, action, *_ in UNUSED_HERE if name == function}
-    actions = {action for statement in granted(recording, function) for action in statement["Action"]}
-    operations = {
-        re.sub(r"(?<!^)(?=[A-Z])", "_", action.partition(":")[2]).lower() for action in actions - unused
-    }
-
-    assert operations - operations_of(function) == set()
-
-
 def limits_of(statement: dict[str, Any]) -> list[str]:
     condition = statement.get("Condition", {})
     return condition.get("ForAllValues:StringEquals", {}).get("dynamodb:Attributes", [])
-
-
-def operations_of(function: str) -> set[str]:
-    """The operations of AWS that a function's code may come to.
-
-    Of the stores and the queue, only methods count that some module of the function calls, by name.
-    """
-    trees = [ast.parse(path.read_text()) for path in modules_of(f"handlers.{function}")]
-    called = {
-        node.attr
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) != "self._client"
-    }
-    operations: set[str] = set()
-    for tree in trees:
-        for method in ast.walk(tree):
-            if isinstance(method, ast.FunctionDef) and method.name in called:
-                text = ast.unparse(method)
-                operations |= set(re.findall(r"self\._client\.(\w+)\(", text))
-                operations |= set(re.findall(r"get_paginator\('(\w+)'\)", text))
-    return operations - {"get_paginator"}
-
-
-def modules_of(name: str, seen: set[str] | None = None) -> set[Path]:
-    """The files of a module of `handlers` and of all of `handlers` that it imports."""
-    seen = seen if seen is not None else set()
-    spec = find_spec(name)
-    if name in seen or spec is None or spec.origin is None:
-        return set()
-    seen.add(name)
-    path = Path(spec.origin)
-    paths = {path}
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("handlers"):
-            for module in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
-                if importable(module):
-                    paths |= modules_of(module, seen)
-    return paths
-
-
-def importable(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:  # its parent is no package
-        return False

@@ -1,4 +1,4 @@
-"""Lets every function's role try every call of the matrix, and compares the answers with its policy."""
+"""Every function's role tries every call of the matrix; the answers are compared with its policy."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,19 +9,19 @@ from typing import Any
 from local.emulator.aws import Aws
 from local.stack import LocalStack
 from tests.security.permissions import probe
-from tests.security.permissions.calls import Call, Table, Targets, events_table, tenants_table
+from tests.security.permissions.calls import Call, Targets, events_table, tenants_table
 from tests.security.permissions.matrix import matrix
 from tests.security.permissions.probe import CONFIG, DONE, NOT_SENT, answers
-from tests.security.permissions.roles import FUNCTIONS, Role
-from tests.support.lambdas import create_function, create_role, run_once
+from tests.security.permissions.roles import FUNCTIONS, Role, read_roles
+from tests.support.lambdas import create_role, run_once
 
 REFUSALS = frozenset({"AccessDenied", "AccessDeniedException", "AuthorizationError"})
-"""The codes by which IAM's refusals reach a client; nothing else counts as one."""
+"""The codes by which a refusal of IAM reaches a client; nothing else counts as one."""
 
 _HARMLESS = frozenset(
     {DONE, "ConditionalCheckFailedException", "TransactionCanceledException", "ReceiptHandleIsInvalid"}
 )
-"""What a call is answered that is granted: the matrix is made so that it changes nothing."""
+"""The answers to calls that are granted: the calls are made so that they change nothing."""
 
 STRANGER, ROOT = "a role that may do nothing", "the account's root"
 
@@ -32,12 +32,12 @@ UNENFORCED = MappingProxyType(
         "lambda.delete_event_source_mapping": _NO_ACTION,
     }
 )
-"""Operations that the emulator lets anybody make, and why.
+"""Operations that the emulator lets anybody use, and why.
 
 `test_static.py` asserts that no policy grants an action of their service.
 """
 
-_AS_A_BATCH = "AWS asks for the right to the single operation, the emulator for one of the batch's name"
+_AS_A_BATCH = "AWS checks the right to the single operation, the emulator one with the batch's name"
 _BY_STREAM = "AWS matches the group's streams, the emulator the group alone"
 STRICTER = MappingProxyType(
     {
@@ -52,19 +52,19 @@ STRICTER = MappingProxyType(
         **{(function, "logs.put_log_events"): _BY_STREAM for function in FUNCTIONS},
     }
 )
-"""Calls that a function's policy grants and the emulator refuses nevertheless, and why."""
+"""Calls that a function's policy grants, but the emulator refuses, and why."""
 
 _SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What every role was answered.
+    """The answers to every role.
 
     Attributes:
         calls: aimed at the deployed resources, in the order of the answers.
-        answers: by function, and by `STRANGER` and `ROOT`, whose calls were aimed at stand-ins.
-        identities: who made them.
+        answers: by function, and by `STRANGER` and `ROOT`, whose calls were aimed at a spare stack.
+        identities: who made the calls.
     """
 
     roles: Mapping[str, Role]
@@ -73,13 +73,13 @@ class Trial:
     identities: Mapping[str, str]
 
     def refused(self, who: str) -> list[Call]:
-        """What was refused for want of a permission."""
+        """The calls that were refused for lack of a permission."""
         return [
             call for call, answer in zip(self.calls, self.answers[who], strict=True) if answer in REFUSALS
         ]
 
     def forbidden(self, function: str) -> list[Call]:
-        """What the function's policy does not grant, and the emulator asks a policy for."""
+        """The calls that the function's policy does not grant, and for which the emulator checks policies."""
         return [
             call
             for call in self.calls
@@ -92,14 +92,15 @@ def operation(call: Call) -> str:
 
 
 def hold_trial(stack: LocalStack, roles: Mapping[str, Role]) -> Trial:
-    """Let each function's role try every call, then a role that may do nothing and the root on stand-ins."""
-    aws, calls = stack.aws, matrix(_deployed(stack, roles))
-    told = {function: _try(aws, f"probe-{function}", role.arn, calls) for function, role in roles.items()}
-    spare = matrix(_stand_ins(stack, roles))
-    told[STRANGER] = _try(aws, "probe-stranger", create_role(aws, "stranger"), spare)
-    documents = [call.document() for call in spare]
-    by_root = answers(documents, lambda service: aws._client(service, CONFIG))
-    told[ROOT] = {"identity": aws.sts.get_caller_identity()["Arn"], "answers": by_root}
+    """Let each function's role try every call, then a powerless role and the root, on a spare stack."""
+    calls = matrix(_targets(stack, roles))
+    told = {role: _try(stack.aws, f"probe-{role}", roles[role].arn, calls) for role in roles}
+    with LocalStack(config={"statusIndexShards": 1}) as spare:
+        aws, spare_calls = spare.aws, matrix(_targets(spare, read_roles(spare.aws)))
+        told[STRANGER] = _try(aws, "probe-stranger", create_role(aws, "stranger"), spare_calls)
+        documents = [call.document() for call in spare_calls]
+        by_root = answers(documents, lambda service: aws._client(service, CONFIG))
+        told[ROOT] = {"identity": aws.sts.get_caller_identity()["Arn"], "answers": by_root}
     return Trial(
         roles=roles,
         calls=calls,
@@ -109,7 +110,7 @@ def hold_trial(stack: LocalStack, roles: Mapping[str, Role]) -> Trial:
 
 
 def faults_of(trial: Trial, function: str) -> Iterator[str]:
-    """Where the answers that a function's role got are not what its policy says."""
+    """Where the answers to a function's role contradict its policy."""
     role = trial.roles[function]
     if f":assumed-role/{role.name}/" not in trial.identities[function]:
         yield f"{function}: its calls were made as {trial.identities[function]}, not as {role.name}"
@@ -123,7 +124,7 @@ def faults_of(trial: Trial, function: str) -> Iterator[str]:
 
 
 def faults_of_controls(trial: Trial) -> Iterator[str]:
-    """Where a refusal would say nothing of the role, or a call is refused to nobody and not named for it."""
+    """Where a refusal would say nothing about the role, or a call that is refused to nobody is not named."""
     for call, answer in zip(trial.calls, trial.answers[ROOT], strict=True):
         if answer.startswith(NOT_SENT):
             yield f"{call} was {answer}"
@@ -151,7 +152,7 @@ def _try(aws: Aws, name: str, role: str, calls: Sequence[Call]) -> dict[str, Any
     return run_once(aws, name, role, source, event, timeout_seconds=_SECONDS)
 
 
-def _deployed(stack: LocalStack, roles: Mapping[str, Role]) -> Targets:
+def _targets(stack: LocalStack, roles: Mapping[str, Role]) -> Targets:
     groups = [group["logGroupName"] for group in stack.aws.logs.describe_log_groups()["logGroups"]]
     (rule,) = stack.aws.events.list_rules()["Rules"]
     (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]
@@ -169,40 +170,3 @@ def _deployed(stack: LocalStack, roles: Mapping[str, Role]) -> Targets:
         rule=rule["Name"],
         mapping=mapping["UUID"],
     )
-
-
-def _stand_ins(stack: LocalStack, roles: Mapping[str, Role]) -> Targets:
-    """Resources of the same kinds, for those whom nothing is refused."""
-    aws, deployed = stack.aws, _deployed(stack, roles)
-    functions = {function: f"spare-{function}" for function in deployed.functions}
-    groups = {owner: f"spare-{owner}-logs" for owner in deployed.log_groups}
-    for name in functions.values():
-        create_function(aws, name, create_role(aws, name), "def handler(event, context): return None")
-    for name in groups.values():
-        aws.logs.create_log_group(logGroupName=name)
-    aws.events.put_rule(Name="spare-rule", ScheduleExpression="rate(1 day)")
-    return Targets(
-        tenants=tenants_table(_spare_table(aws, deployed.tenants)),
-        events=events_table(_spare_table(aws, deployed.events)),
-        queue_url=aws.sqs.create_queue(QueueName="spare-queue")["QueueUrl"],
-        dlq_url=aws.sqs.create_queue(QueueName="spare-dlq")["QueueUrl"],
-        functions=functions,
-        roles=functions,
-        log_groups=groups,
-        rule="spare-rule",
-        mapping=deployed.mapping,
-    )
-
-
-def _spare_table(aws: Aws, table: Table) -> str:
-    described: Any = aws.dynamodb.describe_table(TableName=table.name)["Table"]
-    shape = {key: described[key] for key in ("AttributeDefinitions", "KeySchema")}
-    indexes = [
-        {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
-        for index in described["GlobalSecondaryIndexes"]
-    ]
-    name = f"spare-{table.name}"
-    aws.dynamodb.create_table(
-        TableName=name, BillingMode="PAY_PER_REQUEST", GlobalSecondaryIndexes=indexes, **shape
-    )
-    return name

@@ -1,16 +1,16 @@
-"""Tries every vector and every redirect, and watches where this process connects to."""
+"""Tries every vector and every redirect, and watches where this process connects."""
 
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.deadline import Deadline
 from handlers.delivery.outcomes import Outcome, UndeliveredError
 from handlers.delivery.targets import Resolve, TargetNotAllowedError, parse_target, resolve
 from handlers.delivery.transport import OpenSocket, Transport
-from tests.handlers.factories import a_tenant, an_event
-from tests.handlers.receivers import Script, answers, receiver, response
+from tests.handlers.factories import a_delivery, a_tenant
+from tests.handlers.receivers import answers, receiver, response
 from tests.security.part import Part
 from tests.security.targets.sockets import watched_connections
 from tests.security.targets.vectors import VECTORS, Vector
@@ -30,7 +30,7 @@ def run_targets() -> Part:
 
 
 def faults_of(vector: Vector) -> Iterator[str]:
-    """What does not hold: where it is set, when it is delivered to, and for the connection by itself."""
+    """What does not hold: when the target is set, when it is delivered to, and for the connection alone."""
     if not vector.set_anyway and not refused_when_set(vector.url):
         yield "could be set as a target"
     outcomes, contacted = delivered(vector)
@@ -43,7 +43,7 @@ def faults_of(vector: Vector) -> Iterator[str]:
 
 
 def refused_when_set(url: str) -> bool:
-    """Whether a tenant cannot have this target."""
+    """Whether a tenant is refused this target."""
     try:
         parse_target(url, allow_private=False)
     except TargetNotAllowedError:
@@ -52,16 +52,16 @@ def refused_when_set(url: str) -> bool:
 
 
 def delivered(vector: Vector) -> tuple[list[str], list[str]]:
-    """Deliver as often as the name has answers; gives the outcomes, and the addresses connected to."""
+    """Deliver once per answer of the name; returns the outcomes, and the addresses connected to."""
     transport = Transport(allow_private=False, resolver=_resolver(vector))
-    deliver = HttpDelivery(transport, timeout_seconds=SECONDS, allow_private=False)
+    deliver = HttpAttempts(transport, timeout_seconds=SECONDS, allow_private=False)
     with watched_connections() as watch:
-        results = [deliver(an_event(target_url=vector.url), a_tenant()) for _ in vector.answers or [()]]
+        results = [deliver(a_delivery(target_url=vector.url), a_tenant()) for _ in vector.answers or [()]]
     return [result.attempt.outcome for result in results], watch.addresses
 
 
 def connected_without_a_check_of_the_url(vector: Vector) -> list[str]:
-    """The addresses connected to by the transport alone, as if nobody had looked at the URL."""
+    """The addresses that the transport alone connects to, as if nobody had checked the URL."""
     transport = Transport(allow_private=False, resolver=_resolver(vector))
     with watched_connections() as watch:
         for _ in vector.answers or [()]:
@@ -74,12 +74,12 @@ def _post(transport: Transport, url: str) -> None:
         target = parse_target(url, allow_private=True)
         transport.post(target, headers={}, body=b"{}", deadline=Deadline.after(SECONDS))
     except (TargetNotAllowedError, UndeliveredError):
-        return  # refused by one or the other: where it connected to is what is looked at
+        return  # one of the two refused it: what counts is where it connected
     raise AssertionError(f"{url!r} was answered")
 
 
 def _resolver(vector: Vector) -> Resolve:
-    """Answers as the vector says; what it says nothing of, the system resolves."""
+    """Answers as the vector says; without answers in it, the system resolves."""
     answers_left = list(vector.answers)
 
     def answer(host: str, port: int) -> Sequence[str]:
@@ -105,50 +105,46 @@ _LOCATIONS = {
     "a relative path": "/elsewhere",
     "a host without a scheme": "//127.0.0.1:{inside}/",
 }
-LURES = (
-    *(
-        Lure(name=f"{status} to {where}", status=status, header=f"Location: {location}")
-        for status in (
-            "301 Moved Permanently",
-            "302 Found",
-            "303 See Other",
-            "307 Temporary Redirect",
-            "308 Permanent Redirect",
-        )
-        for where, location in _LOCATIONS.items()
-    ),
-    Lure(
-        name="300 with a choice", status="300 Multiple Choices", header="Location: http://127.0.0.1:{inside}/"
-    ),
-    Lure(name="201 with a location", status="201 Created", header="Location: http://127.0.0.1:{inside}/"),
-    Lure(name="a refresh", status="200 OK", header="Refresh: 0; url=http://127.0.0.1:{inside}/"),
-    Lure(name="an alternative service", status="200 OK", header='Alt-Svc: http/1.1="127.0.0.1:{inside}"'),
-    Lure(name="a link to load", status="200 OK", header="Link: <http://127.0.0.1:{inside}/>; rel=preload"),
+_REDIRECTS = (
+    *("301 Moved Permanently", "302 Found", "303 See Other"),
+    *("307 Temporary Redirect", "308 Permanent Redirect"),
+)
+_INSIDE = "http://127.0.0.1:{inside}/"
+LURES = tuple(
+    Lure(name=name, status=status, header=header)
+    for name, status, header in (
+        *(
+            (f"{status} to {where}", status, f"Location: {location}")
+            for status in _REDIRECTS
+            for where, location in _LOCATIONS.items()
+        ),
+        ("300 with a choice", "300 Multiple Choices", f"Location: {_INSIDE}"),
+        ("201 with a location", "201 Created", f"Location: {_INSIDE}"),
+        ("a refresh", "200 OK", f"Refresh: 0; url={_INSIDE}"),
+        ("an alternative service", "200 OK", 'Alt-Svc: http/1.1="127.0.0.1:{inside}"'),
+        ("a link to load", "200 OK", f"Link: <{_INSIDE}>; rel=preload"),
+    )
 )
 
 
 def faults_of_lure(lure: Lure) -> Iterator[str]:
-    """What does not hold: one connection is made, to the target, even where private targets are allowed."""
+    """Where it is not so that one connection is made, to the target, though private targets are allowed."""
     with receiver(answers(response())) as inside:
-        header = lure.header.format(inside=inside.port)
-        with receiver(_answering(lure.status, header)) as outside:
-            deliver = HttpDelivery(Transport(allow_private=True), timeout_seconds=SECONDS, allow_private=True)
+        answer = response(lure.status, b"", lure.header.format(inside=inside.port))
+        with receiver(answers(answer)) as outside:
+            deliver = HttpAttempts(Transport(allow_private=True), timeout_seconds=SECONDS, allow_private=True)
             with watched_connections(let_through={outside.port}) as watch:
-                result = deliver(an_event(target_url=outside.url), a_tenant())
+                result = deliver(a_delivery(target_url=outside.url), a_tenant())
     if watch.addresses != ["127.0.0.1"] or inside.connections:
         yield f"connections went to {watch.addresses}"
     if result.attempt.outcome != f"http_{lure.status[:3]}":
         yield f"it ended as {result.attempt.outcome}"
 
 
-def _answering(status: str, header: str) -> Script:
-    return answers(response(status, b"", header))
-
-
 def detour_to(port: int) -> OpenSocket:
-    """Sockets that end up at a port of this machine, wherever they are told to connect to.
+    """Sockets that end up at a port of this machine, wherever they are told to connect.
 
-    As a network would lead them that translates addresses, or a kernel that takes one for another.
+    A network that translates addresses would do this, or a kernel that takes one address for another.
     """
 
     class Detour(socket.socket):

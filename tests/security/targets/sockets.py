@@ -1,4 +1,4 @@
-"""Sees where this process connects to, at the socket: whatever library asks, and whatever it was told."""
+"""Sees at the socket where this process connects, whatever library asks, and whatever it was told."""
 
 import sys
 from collections.abc import Collection, Generator
@@ -12,12 +12,12 @@ _REACHING_OUT = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
 @dataclass
 class Watch:
-    """The connections that were asked for while it lasts.
+    """The connections that are asked for while it lasts.
 
     Attributes:
+        let_through: ports of this machine to which connections are really made; all others are refused, so
+            that nothing leaves the machine.
         addresses: the IP addresses, in order, refused or not.
-        let_through: ports of this machine to which connections really are made; all others are refused here,
-            so that nothing leaves the machine.
     """
 
     let_through: Collection[int] = ()

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.outcomes import Outcome
 from handlers.delivery.targets import is_public
 from handlers.delivery.transport import Transport
-from tests.handlers.factories import a_tenant, an_event
+from tests.handlers.factories import a_delivery, a_tenant
 from tests.handlers.receivers import Receiver, receiver
 from tests.security.targets.attacks import LURES, SECONDS, Lure, detour_to, faults_of, faults_of_lure
 from tests.security.targets.sockets import watched_connections
@@ -56,9 +56,9 @@ def test_a_connection_that_is_led_to_this_machine_is_closed_before_a_byte_is_sen
             resolver=lambda host, port: [PUBLIC],
             open_socket=detour_to(inside.port),
         )
-        deliver = HttpDelivery(transport, timeout_seconds=SECONDS, allow_private=False)
+        deliver = HttpAttempts(transport, timeout_seconds=SECONDS, allow_private=False)
         with watched_connections(let_through={inside.port}) as watch:
-            result = deliver(an_event(target_url="https://receiver.example/"), a_tenant())
+            result = deliver(a_delivery(target_url="https://receiver.example/"), a_tenant())
         # The end comes of itself: the receiver is still there.
         all_of_it = received.get(timeout=SECONDS)
 

@@ -1,4 +1,4 @@
-"""Ways to make a delivery go where it must not: one row each."""
+"""Ways to make a delivery go where it must not."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,12 +13,10 @@ class Vector:
     """A target that leads, or seems to lead, to a place that is not public.
 
     Attributes:
-        name: what is tried.
-        url: the target.
-        answers: what its name resolves to, lookup by lookup; the last answer is repeated. Without any, the
+        answers: what the name resolves to, lookup by lookup; the last answer is repeated. Without any, the
             system's resolver is asked, as it is for a host that is an address in some spelling.
         set_anyway: whether the URL looks innocent, so that only the connection can be refused.
-        contacts: the public addresses that may be contacted all the same.
+        contacts: the public addresses that may be contacted nevertheless.
     """
 
     name: str
@@ -28,104 +26,54 @@ class Vector:
     contacts: tuple[str, ...] = ()
 
 
+# Tables of short values, many to a line.
+# fmt: off
+
 # Every row of the IANA IPv4 and IPv6 Special-Purpose Address Registries, and what lies at its ends.
 # https://www.iana.org/assignments/iana-ipv4-special-registry
 SPECIAL_IPV4 = {
-    "0.0.0.0/8": "this network",
-    "10.0.0.0/8": "private use",
-    "100.64.0.0/10": "shared address space",
-    "127.0.0.0/8": "loopback",
-    "169.254.0.0/16": "link local",
-    "172.16.0.0/12": "private use",
-    "192.0.0.0/24": "IETF protocol assignments",
-    "192.0.2.0/24": "documentation",
-    "192.31.196.0/24": "AS112",
-    "192.52.193.0/24": "AMT",
-    "192.88.99.0/24": "6to4 relay anycast",
-    "192.168.0.0/16": "private use",
-    "192.175.48.0/24": "AS112",
-    "198.18.0.0/15": "benchmarking",
-    "198.51.100.0/24": "documentation",
-    "203.0.113.0/24": "documentation",
-    "224.0.0.0/4": "multicast",
-    "240.0.0.0/4": "reserved",
+    "0.0.0.0/8": "this network", "10.0.0.0/8": "private use", "100.64.0.0/10": "shared address space",
+    "127.0.0.0/8": "loopback", "169.254.0.0/16": "link local", "172.16.0.0/12": "private use",
+    "192.0.0.0/24": "IETF protocol assignments", "192.0.2.0/24": "documentation", "192.31.196.0/24": "AS112",
+    "192.52.193.0/24": "AMT", "192.88.99.0/24": "6to4 relay anycast", "192.168.0.0/16": "private use",
+    "192.175.48.0/24": "AS112", "198.18.0.0/15": "benchmarking", "198.51.100.0/24": "documentation",
+    "203.0.113.0/24": "documentation", "224.0.0.0/4": "multicast", "240.0.0.0/4": "reserved",
     "255.255.255.255/32": "limited broadcast",
 }
 # https://www.iana.org/assignments/iana-ipv6-special-registry
 SPECIAL_IPV6 = {
-    "::1/128": "loopback",
-    "::/128": "unspecified",
-    "::ffff:0:0/96": "IPv4-mapped",
-    "64:ff9b::/96": "IPv4-IPv6 translation",
-    "64:ff9b:1::/48": "IPv4-IPv6 translation",
-    "100::/64": "discard only",
-    "100:0:0:1::/64": "dummy prefix",
-    "2001::/23": "IETF protocol assignments",
-    "2001::/32": "Teredo",
-    "2001:1::1/128": "port control protocol anycast",
-    "2001:2::/48": "benchmarking",
-    "2001:3::/32": "AMT",
-    "2001:4:112::/48": "AS112",
-    "2001:10::/28": "ORCHID",
-    "2001:20::/28": "ORCHIDv2",
-    "2001:30::/28": "drone remote ID",
-    "2001:db8::/32": "documentation",
-    "2002::/16": "6to4",
-    "2620:4f:8000::/48": "AS112",
-    "3fff::/20": "documentation",
-    "5f00::/16": "segment routing",
-    "fc00::/7": "unique local",
-    "fe80::/10": "link local",
-    "fec0::/10": "site local",
-    "ff00::/8": "multicast",
+    "::1/128": "loopback", "::/128": "unspecified", "::ffff:0:0/96": "IPv4-mapped",
+    "64:ff9b::/96": "IPv4-IPv6 translation", "64:ff9b:1::/48": "IPv4-IPv6 translation",
+    "100::/64": "discard only", "100:0:0:1::/64": "dummy prefix", "2001::/23": "IETF protocol assignments",
+    "2001::/32": "Teredo", "2001:1::1/128": "port control protocol anycast", "2001:2::/48": "benchmarking",
+    "2001:3::/32": "AMT", "2001:4:112::/48": "AS112", "2001:10::/28": "ORCHID", "2001:20::/28": "ORCHIDv2",
+    "2001:30::/28": "drone remote ID", "2001:db8::/32": "documentation", "2002::/16": "6to4",
+    "2620:4f:8000::/48": "AS112", "3fff::/20": "documentation", "5f00::/16": "segment routing",
+    "fc00::/7": "unique local", "fe80::/10": "link local", "fec0::/10": "site local", "ff00::/8": "multicast",
 }
 
-# Addresses that somebody who is after this system would aim at, and forms that hide one.
+# Addresses that an attacker of this system would aim at, and forms that hide one.
 _AIMED_AT = {
-    "the Lambda runtime API": "127.0.0.1",
-    "the X-Ray daemon of Lambda": "169.254.79.129",
-    "instance metadata": "169.254.169.254",
-    "the resolver of the VPC": "169.254.169.253",
-    "task metadata": "169.254.170.2",
-    "instance metadata over IPv6": "fd00:ec2::254",
-    "loopback, mapped": "::ffff:127.0.0.1",
-    "loopback, mapped, in hexadecimal": "::ffff:7f00:1",
-    "instance metadata, mapped": "::ffff:169.254.169.254",
-    "a public address, mapped": "::ffff:1.1.1.1",
-    "loopback, IPv4-compatible": "::127.0.0.1",
-    "loopback, IPv4-translated": "::ffff:0:127.0.0.1",
-    "loopback, by NAT64": "64:ff9b::7f00:1",
-    "instance metadata, by NAT64": "64:ff9b::a9fe:a9fe",
-    "loopback, by local NAT64": "64:ff9b:1::7f00:1",
-    "loopback, by 6to4": "2002:7f00:1::1",
-    "instance metadata, by 6to4": "2002:a9fe:a9fe::1",
-    "loopback, by Teredo": "2001:0:7f00:1::80ff:fffe",
+    "the Lambda runtime API": "127.0.0.1", "the X-Ray daemon of Lambda": "169.254.79.129",
+    "instance metadata": "169.254.169.254", "the resolver of the VPC": "169.254.169.253",
+    "task metadata": "169.254.170.2", "instance metadata over IPv6": "fd00:ec2::254",
+    "loopback, mapped": "::ffff:127.0.0.1", "loopback, mapped, in hexadecimal": "::ffff:7f00:1",
+    "instance metadata, mapped": "::ffff:169.254.169.254", "a public address, mapped": "::ffff:1.1.1.1",
+    "loopback, IPv4-compatible": "::127.0.0.1", "loopback, IPv4-translated": "::ffff:0:127.0.0.1",
+    "loopback, by NAT64": "64:ff9b::7f00:1", "instance metadata, by NAT64": "64:ff9b::a9fe:a9fe",
+    "loopback, by local NAT64": "64:ff9b:1::7f00:1", "loopback, by 6to4": "2002:7f00:1::1",
+    "instance metadata, by 6to4": "2002:a9fe:a9fe::1", "loopback, by Teredo": "2001:0:7f00:1::80ff:fffe",
     "a private address, by ISATAP": "2a00:1450:4001::5efe:10.0.0.1",
     "a private address, by ISATAP, marked global": "2a00:1450:4001::200:5efe:10.0.0.1",
 }
 
-# Spellings that resolvers of many systems take for 127.0.0.1 or for instance metadata (inet_aton).
+# Spellings of 127.0.0.1 and of instance metadata, as resolvers of many systems read them (inet_aton).
 _ODD_SPELLINGS = (
-    "127.1",
-    "127.0.1",
-    "0x7f.1",
-    "0x7f.0x0.0x0.0x1",
-    "0x7f000001",
-    "0X7F000001",
-    "2130706433",
-    "017700000001",
-    "0177.0.0.1",
-    "0177.0.0.01",
-    "127.0.0.01",
-    "127.00.0.1",
-    "0",
-    "0x0",
-    "0.0",
-    "2852039166",
-    "0xa9fea9fe",
-    "169.254.43518",
-    "0251.0376.0251.0376",
+    "127.1", "127.0.1", "0x7f.1", "0x7f.0x0.0x0.0x1", "0x7f000001", "0X7F000001", "2130706433",
+    "017700000001", "0177.0.0.1", "0177.0.0.01", "127.0.0.01", "127.00.0.1", "0", "0x0", "0.0", "2852039166",
+    "0xa9fea9fe", "169.254.43518", "0251.0376.0251.0376",
 )
+# fmt: on
 
 _URLS = {
     "plain HTTP": "http://receiver.example/",
@@ -185,7 +133,7 @@ _URLS = {
     "no host": "https:///127.0.0.1/",
 }
 
-# Names that look innocent, and what they resolve to.
+# What names that look innocent resolve to.
 _NAMES: dict[str, tuple[str, ...]] = {
     "a private address after a public one": (PUBLIC, "10.0.0.7"),
     "a private address before a public one": ("10.0.0.7", PUBLIC),
@@ -216,7 +164,7 @@ def _of_address(name: str, address: str) -> Iterator[Vector]:
 
 
 def _vectors() -> Iterator[Vector]:
-    # Another end for each, since some ranges of one family begin, and some of the other end, where others do.
+    # The first address of an IPv4 range, the last of an IPv6 one: their other ends are shared by some ranges.
     for ranges, end in ((SPECIAL_IPV4, 0), (SPECIAL_IPV6, -1)):
         for network, meaning in ranges.items():
             yield from _of_address(f"{network} ({meaning})", str(ip_network(network)[end]))

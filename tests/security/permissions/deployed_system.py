@@ -9,18 +9,19 @@ from typing import Any
 
 import requests
 
-from handlers.model.delivery import Status
-from handlers.model.event import Event
+from handlers.model.delivery import Delivery, Status
 from handlers.model.tenant import NewTenant
+from handlers.store.deliveries import DeliveryStore
 from handlers.store.events import EventStore
 from handlers.store.queue import Queue
+from handlers.store.table import Table
 from local.deployer.resources.functions import invoke
 from local.errors import LocalStackError
 from local.receiver import Receiver
 from local.stack import LocalStack
 from tests.faults.invocation import Outcome
 from tests.faults.world import World
-from tests.handlers.factories import an_event
+from tests.handlers.factories import a_delivery
 from tests.security.permissions.roles import Role, read_roles
 
 TYPE = "order.created"
@@ -29,33 +30,33 @@ _RETENTION = timedelta(days=30)
 
 
 class FlowBrokenError(AssertionError):
-    """What somebody who uses the system would have noticed."""
+    """A user of the system would have noticed this."""
 
 
 def promise(held: bool, text: str) -> None:
-    """Say what is promised.
+    """Check a promise.
 
     Raises:
-        FlowBrokenError: it is not so.
+        FlowBrokenError: it does not hold.
     """
     if not held:
         raise FlowBrokenError(f"not so: {text}")
 
 
-class DeployedWorld(World):
-    """A world whose handlers are the deployed functions: what their roles do not grant is refused."""
+class DeployedSystem(World):
+    """The handlers are the deployed functions: what their roles do not grant is refused."""
 
     def __init__(self, stack: LocalStack, receiver: Receiver) -> None:
         self.roles: Mapping[str, Role] = read_roles(stack.aws)
         super().__init__(stack, receiver)
 
     def begin_anew(self) -> None:
-        """A new tenant, whose key no function has seen, with nothing in the table and the queues."""
+        """Empty the table and the queues, and create a tenant whose key no function has seen."""
         super().begin_anew()
         self.receiver.trust(self.tenant.webhook_secret)
 
     def run(self, function: str, event: Any, _fate: None = None, *, seconds: float = 0) -> Outcome:
-        """Invoke the deployed function, which has the time that it is deployed with, and no fate.
+        """Invoke the deployed function, with the timeout that it is deployed with, and no fate.
 
         Raises:
             FlowBrokenError: it failed.
@@ -78,38 +79,37 @@ class DeployedWorld(World):
             )
 
     def other_tenant(self) -> NewTenant:
-        """Another tenant beside the one whose events are followed."""
+        """A second tenant, beside the one whose events are followed."""
         return self.stack.create_tenant(f"{self.tenant.tenant_id}-other", self.receiver.url)
 
     def store(
         self, tenant: NewTenant | None = None, *, age: timedelta = timedelta(), **changes: Any
-    ) -> Event:
-        """An event of a tenant in the table, as old as this."""
+    ) -> Delivery:
+        """Store an event of this age for a tenant."""
         tenant = tenant or self.tenant
-        event = an_event(
+        delivery = a_delivery(
             tenant_id=tenant.tenant_id, target_url=tenant.target_url, now=datetime.now(UTC) - age, type_=TYPE
         )
-        event = replace(event, **changes)
-        self._events.put(event, shards=_SHARDS, retention=_RETENTION)
-        return event
+        delivery = replace(delivery, **changes)
+        EventStore(table=self._table, shards=_SHARDS, retention=_RETENTION).put(delivery)
+        return delivery
 
-    def queue(self, event: Event, where: str = "queue_url") -> Event:
-        """A message that names the event, in this queue."""
-        Queue(self.stack.aws.sqs, self.stack.outputs[where]).send(event.key)
-        return event
+    def queue(self, delivery: Delivery, where: str = "queue_url") -> Delivery:
+        """Send a message that names the event to this queue."""
+        Queue(self.stack.aws.sqs, self.stack.outputs[where]).send(delivery.key)
+        return delivery
 
-    def failed(self, tenant: NewTenant | None = None, **changes: Any) -> Event:
-        """An event that failed for good: its message is in the dead-letter queue."""
+    def failed(self, tenant: NewTenant | None = None, **changes: Any) -> Delivery:
+        """Store an event that failed for good, with its message in the dead-letter queue."""
         return self.queue(self.store(tenant, status=Status.FAILED, attempts=6, **changes), "dlq_url")
 
-    def found(self, event: Event) -> Event:
-        """An event as the table has it now."""
-        events = self._events.read([event.key]).events
-        return events[event.key]
+    def found(self, delivery: Delivery) -> Delivery:
+        """A delivery as the table has it now."""
+        return DeliveryStore(table=self._table).read([delivery.key]).deliveries[delivery.key]
 
     @contextmanager
     def consumer(self) -> Generator[None]:
-        """The event source mapping hands the queue's messages to the worker, as long as the context lasts."""
+        """While the context lasts, the event source mapping hands the queue's messages to the worker."""
         lambda_ = self.stack.aws.lambda_
         (mapping,) = lambda_.list_event_source_mappings()["EventSourceMappings"]
         lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
@@ -119,16 +119,16 @@ class DeployedWorld(World):
             lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
 
     @property
-    def _events(self) -> EventStore:
-        return EventStore(self.stack.aws.dynamodb, self.stack.outputs["events_table_name"])
+    def _table(self) -> Table:
+        return Table(self.stack.aws.dynamodb, self.stack.outputs["events_table_name"])
 
 
 @contextmanager
-def open_deployed_world() -> Generator[DeployedWorld]:
-    """A stack as it is deployed, its event source mapping off, and a receiver on this machine."""
+def open_deployed_system() -> Generator[DeployedSystem]:
+    """A stack as it is deployed, with its event source mapping off, and a receiver on this machine."""
     with ExitStack() as stage:
         stack = stage.enter_context(LocalStack(config={"statusIndexShards": _SHARDS}))
         (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]
         stack.aws.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         receiver = stage.enter_context(Receiver(clock=stack.clock.now))
-        yield DeployedWorld(stack, receiver)
+        yield DeployedSystem(stack, receiver)
