@@ -1,98 +1,13 @@
-"""Receivers as the world has them: each answers in raw bytes, connection by connection, as scripted."""
+"""Receivers that answer in raw bytes."""
 
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from tests.support.raw_receiver import (
+    Receiver,
+    Script,
+    answers,
+    answers_then,
+    read_request,
+    receiver,
+    response,
+)
 
-Script = Callable[[socket.socket, "Receiver"], None]
-
-
-@dataclass
-class Receiver:
-    """A listening socket and what came in."""
-
-    port: int
-    requests: list[bytes] = field(default_factory=list[bytes])
-    connections: int = 0
-    closed: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hooks"
-
-
-@contextmanager
-def receiver(script: Script) -> Iterator[Receiver]:
-    """Run `script` for every connection until the context ends."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        running = Receiver(port=server.getsockname()[1])
-        open_connections: list[socket.socket] = []
-
-        def serve(connection: socket.socket) -> None:
-            with connection, suppress(OSError):
-                script(connection, running)
-
-        def accept() -> None:
-            with suppress(OSError):  # the listening socket is closed when the test is over
-                while True:
-                    connection, _ = server.accept()
-                    running.connections += 1
-                    open_connections.append(connection)
-                    threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        yield running
-        running.closed.set()
-        server.shutdown(socket.SHUT_RDWR)
-        for connection in open_connections:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-def read_request(connection: socket.socket, running: Receiver) -> bytes:
-    """Read one request with its body."""
-    received = b""
-    while b"\r\n\r\n" not in received:
-        chunk = connection.recv(65536)
-        if not chunk:
-            raise ConnectionError("closed")
-        received += chunk
-    head, _, body = received.partition(b"\r\n\r\n")
-    length = next(
-        int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")
-    )
-    while len(body) < length:
-        body += connection.recv(65536)
-    running.requests.append(head + b"\r\n\r\n" + body)
-    return body
-
-
-def answers(*responses: bytes) -> Script:
-    """Answer the requests of a connection with these bytes, then close it."""
-
-    def script(connection: socket.socket, running: Receiver) -> None:
-        for response in responses:
-            read_request(connection, running)
-            connection.sendall(response)
-
-    return script
-
-
-def answers_then(before: bytes, again: bytes, *, every: float = 0.01) -> Script:
-    """Answer with `before`, then send `again` over and over until nobody listens."""
-
-    def script(connection: socket.socket, running: Receiver) -> None:
-        read_request(connection, running)
-        connection.sendall(before)
-        while not running.closed.wait(every):
-            connection.sendall(again)
-
-    return script
-
-
-def response(status: str = "200 OK", body: bytes = b"", *headers: str) -> bytes:
-    """A whole HTTP/1.1 response."""
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+__all__ = ["Receiver", "Script", "answers", "answers_then", "read_request", "receiver", "response"]

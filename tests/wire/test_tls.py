@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,7 @@ from handlers.delivery.attempt import HttpDelivery
 from handlers.delivery.transport import Transport
 from tests.faults.hostile import says, says_nothing
 from tests.handlers.factories import a_tenant, an_event
-from tests.handlers.receivers import Receiver, Script, answers, receiver, response
+from tests.support.raw_receiver import Receiver, Script, answers, over_tls, receiver, reset_on_close, response
 from tests.wire.tickets import TicketServer
 
 HOST = "receiver.example"
@@ -45,17 +44,13 @@ def outcome(script: Script, *, timeout: float = NO_HURRY) -> str:
     return told
 
 
-def over_tls(context: ssl.SSLContext) -> Script:
-    def script(connection: socket.socket, running: Receiver) -> None:
-        with context.wrap_socket(connection.dup(), server_side=True) as secure:
-            answers(response())(secure, running)
-
-    return script
+def answers_over_tls(context: ssl.SSLContext) -> Script:
+    return over_tls(context, answers(response()))
 
 
 def resets(connection: socket.socket, running: Receiver) -> None:
     connection.recv(65536)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    reset_on_close(connection)
 
 
 def showing(leaf: trustme.LeafCert, *chain: trustme.Blob) -> ssl.SSLContext:
@@ -160,11 +155,11 @@ CONTEXTS: dict[str, tuple[Callable[[], ssl.SSLContext], str]] = {
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 @pytest.mark.parametrize(("context", "right"), CONTEXTS.values(), ids=CONTEXTS.keys())
 def test_what_is_wrong_with_a_certificate_is_told(context: Callable[[], ssl.SSLContext], right: str) -> None:
-    assert outcome(over_tls(context())) == right
+    assert outcome(answers_over_tls(context())) == right
 
 
 def test_a_certificate_that_signs_itself_is_told(tmp_path: Path) -> None:
-    assert outcome(over_tls(_self_signed(tmp_path))) == "tls_certificate_self_signed"
+    assert outcome(answers_over_tls(_self_signed(tmp_path))) == "tls_certificate_self_signed"
 
 
 @pytest.mark.parametrize(
@@ -194,13 +189,8 @@ def test_a_handshake_that_hangs_is_told_from_an_answer_that_does_not_come() -> N
 
 @pytest.fixture
 def secure_receiver() -> Iterator[Receiver]:
-    with receiver(over_tls_twice) as running:
+    with receiver(over_tls(showing_what_belongs(), answers(response(), response()))) as running:
         yield running
-
-
-def over_tls_twice(connection: socket.socket, running: Receiver) -> None:
-    with showing_what_belongs().wrap_socket(connection.dup(), server_side=True) as secure:
-        answers(response(), response())(secure, running)
 
 
 def test_a_connection_over_tls_is_kept_although_its_tickets_come_when_they_please(
@@ -219,7 +209,7 @@ def floods_with_tickets(folder: Path, *, answered: bool) -> Script:
 
     def script(connection: socket.socket, running: Receiver) -> None:
         if running.connections > 1:
-            over_tls(showing_what_belongs())(connection, running)
+            answers_over_tls(showing_what_belongs())(connection, running)
             return
         server = TicketServer(connection, showing_what_belongs(), folder / "keys")
         if answered:
@@ -250,7 +240,7 @@ def test_no_keys_are_logged_whatever_the_environment_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
-    with receiver(over_tls(showing_what_belongs())) as running:
+    with receiver(answers_over_tls(showing_what_belongs())) as running:
         transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"])
         deliver = HttpDelivery(transport, timeout_seconds=NO_HURRY, allow_private=True)
         deliver(an_event(target_url=f"https://{HOST}:{running.port}/"), a_tenant())
