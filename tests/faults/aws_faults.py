@@ -1,7 +1,7 @@
-"""AWS misbehaving: a layer inside botocore, below its retries, that fails one call in one of several ways."""
+"""AWS misbehaving: hooks in botocore, below its retries, that fail one call in one of several ways."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -11,6 +11,9 @@ import botocore.endpoint
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
+from urllib3 import HTTPResponse
+
+from handlers.store import schema
 
 THROTTLED = "throttled"
 THROTTLED_ONCE = "throttled once"
@@ -26,44 +29,56 @@ _ONCE = {THROTTLED_ONCE, UNANSWERED_ONCE}
 
 @dataclass(frozen=True, kw_only=True)
 class AwsFault:
-    """One call fails: each of the SDK's tries at it, or only the first one.
+    """One call fails: each of the SDK's tries, or only the first.
 
     Attributes:
-        call: which one, counted from 0.
+        call: its name.
+        nth: which of the calls of that name, from 1.
         kind: one of `KINDS`.
     """
 
-    call: int
+    call: str
+    nth: int = 1
     kind: str
 
-
-def applies(kind: str, call: str) -> bool:
-    """Whether a call can fail in this way: only batch reads leave keys unprocessed."""
-    return kind != UNPROCESSED or call.startswith("BatchGetItem")
+    def __str__(self) -> str:
+        return f"{self.call}: {self.kind}"
 
 
-def interfere(fault: AwsFault, current_call: Callable[[], int]) -> None:
-    """Fail that call of every client that is made from now on in this process."""
+def aws_faults(call: str, nth: int) -> Iterator[AwsFault]:
+    """Every way in which this call can fail: only batch reads leave keys unprocessed."""
+    for kind in KINDS:
+        if kind != UNPROCESSED or call.startswith("BatchGetItem"):
+            yield AwsFault(call=call, nth=nth, kind=kind)
+
+
+def inject(fault: AwsFault, is_at: Callable[[AwsFault], bool]) -> None:
+    """Fail that call of every client that this process makes from now on.
+
+    Args:
+        fault: what goes wrong.
+        is_at: whether the calling thread is in the call that the fault names.
+    """
     tries: list[str] = []
 
-    def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        if current_call() != fault.call or (fault.kind in _ONCE and tries):
+    def before_send(request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        if not is_at(fault) or (fault.kind in _ONCE and tries):
             return None
         tries.append(request.url)
         return _fail(fault.kind, request)
 
-    def answered(parsed: dict[str, Any], **_: Any) -> None:
-        if current_call() == fault.call and fault.kind == UNPROCESSED:
+    def after_batch_get(parsed: dict[str, Any], **_: Any) -> None:
+        if is_at(fault) and fault.kind == UNPROCESSED:
             _leave_unprocessed(parsed)
 
     events = boto3.DEFAULT_SESSION.events
-    events.register_first("before-send", send)
-    events.register_first("after-call.dynamodb.BatchGetItem", answered)
-    # The SDK's pauses between its tries are not what is looked at.
-    botocore.endpoint.time = _Hurry()
+    events.register_first("before-send", before_send)
+    events.register_first("after-call.dynamodb.BatchGetItem", after_batch_get)
+    # The SDK's pauses between its tries only cost time here.
+    botocore.endpoint.time = _NoSleep()
 
 
-class _Hurry:
+class _NoSleep:
     @staticmethod
     def sleep(_seconds: float) -> None:
         pass
@@ -85,21 +100,14 @@ def _fail(kind: str, request: AWSPreparedRequest) -> AWSResponse | None:
 def _answer(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
     body = json.dumps({"__type": f"com.amazonaws.fault#{code}", "message": "injected"}).encode()
     headers = {"content-type": "application/x-amz-json-1.0", "content-length": str(len(body))}
-    return AWSResponse(request.url, status, headers, _Raw(body))
-
-
-class _Raw(BytesIO):
-    """The body of an answer as botocore reads it."""
-
-    def stream(self, **_: Any) -> Any:
-        while chunk := self.read(1024):
-            yield chunk
+    return AWSResponse(request.url, status, headers, HTTPResponse(BytesIO(body), preload_content=False))
 
 
 def _leave_unprocessed(parsed: dict[str, Any]) -> None:
-    """As DynamoDB under load: nothing that was asked for is there, and all of it may be asked for again."""
+    """As DynamoDB does under load: answer for no key, and return all of them to be asked for again."""
+    key = (schema.TENANT_ID, schema.EVENT_ID)
     for table, items in parsed["Responses"].items():
-        keys = [{name: item[name] for name in ("tenantId", "eventId") if name in item} for item in items]
+        keys = [{name: item[name] for name in key if name in item} for item in items]
         if keys:
             parsed.setdefault("UnprocessedKeys", {})[table] = {"Keys": keys}
         parsed["Responses"][table] = []
