@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from queue import SimpleQueue
@@ -12,9 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from tests.faults.aws_faults import aws_faults
+from tests.faults.fates import AWS_FAULTS, CRASHES
 from tests.faults.hostile import rows_of_receivers
-from tests.faults.invocation import Fate, crashes
 from tests.faults.matrix import Point, points, try_point
 from tests.faults.report import Row, table
 from tests.faults.requeue_under_fire import requeue_under_fire
@@ -40,8 +39,8 @@ def main(
     with ExitStack() as stage:
         with console.status("Starting the stacks (the first run also builds the functions' bundles)"):
             testbeds = [stage.enter_context(open_testbed()) for _ in range(TESTBEDS)]
-        crashed = _try_all(console, testbeds, "Killed at every call", crashes, only)
-        failed = _try_all(console, testbeds, "AWS misbehaving at every call", aws_faults, only)
+        crashed = _try_all(console, testbeds, "Killed at every call", CRASHES, only)
+        failed = _try_all(console, testbeds, "AWS misbehaving at every call", AWS_FAULTS, only)
         requeued = [] if only else _requeue_under_fire(console, testbeds[0])
     hostile = [] if only else _receive_hostile_answers(console)
     rows = [*crashed, *failed, *hostile, *requeued]
@@ -61,15 +60,11 @@ def main(
 
 
 def _try_all(
-    console: Console,
-    testbeds: Sequence[Testbed],
-    title: str,
-    fates_at: Callable[[str, int], Iterable[Fate]],
-    only: str,
+    console: Console, testbeds: Sequence[Testbed], title: str, kinds: Sequence[str], only: str
 ) -> list[Row]:
     """Try points side by side, each on whichever testbed is idle, and print what came of them."""
     with console.status(f"{title}: asking the code for its calls"):
-        chosen = [point for point in points(testbeds[0], fates_at) if only in str(point)]
+        chosen = [point for point in points(testbeds[0], kinds) if only in str(point)]
     idle: SimpleQueue[Testbed] = SimpleQueue()
     for testbed in testbeds:
         idle.put(testbed)

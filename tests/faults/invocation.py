@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,15 +24,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from handlers.store import schema
-from tests.faults.aws_faults import AwsFault, inject
+from tests.faults.fates import AWS_FAULTS, KILLED_AFTER, KILLED_BEFORE, RECEIVER, Fate, let_aws_fail
+from tests.handlers.factories import LambdaContext
 
 _GRACE_SECONDS = 10
 
 _process_lock = threading.Lock()
 """`Process.start` also polls every other process. Of two threads that poll one ended process at the same
 time, the second is told exit code 255."""
-
-RECEIVER = "POST to the receiver"
 
 _WIRING = {
     "ingest": "wired_service",
@@ -41,33 +40,6 @@ _WIRING = {
     "reconciler": "wired_reconciler",
 }
 FUNCTIONS = tuple(_WIRING)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Crash:
-    """The process is killed (SIGKILL) at one of its calls.
-
-    Attributes:
-        call: its name.
-        nth: which of the calls of that name, from 1.
-        after: once the call has taken effect and was answered, rather than before it is made.
-    """
-
-    call: str
-    nth: int = 1
-    after: bool
-
-    def __str__(self) -> str:
-        return f"killed {'after' if self.after else 'before'} {self.call}"
-
-
-Fate = Crash | AwsFault
-
-
-def crashes(call: str, nth: int) -> Iterator[Crash]:
-    """Death before and after this call."""
-    for after in (False, True):
-        yield Crash(call=call, nth=nth, after=after)
 
 
 @dataclass(kw_only=True)
@@ -116,7 +88,7 @@ def invoke(
         "event": event,
         "environment": environment,
         "clock_ahead": timedelta(seconds=clock_ahead_seconds),
-        "context": _Context(remaining_seconds),
+        "context": LambdaContext(remaining_ms=int(remaining_seconds * 1000)),
         "fate": fate,
     }
     process = _forkserver.Process(target=_run, args=(theirs,), kwargs=invocation, daemon=True)
@@ -146,17 +118,6 @@ def invoke(
     return outcome
 
 
-@dataclass(frozen=True)
-class _Context:
-    """The part of Lambda's context that the functions use."""
-
-    remaining_seconds: float
-    aws_request_id: str = "fault-injection"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int(self.remaining_seconds * 1000)
-
-
 class _Calls:
     """Counts calls by name, announces them, and dies at the one that the fate names."""
 
@@ -171,18 +132,18 @@ class _Calls:
             self._counts[name] += 1
             self._of_this_thread.call = (name, self._counts[name])
             self._connection.send(("call", name))
-            self._die_if(after=False)
+            self._die_if(KILLED_BEFORE)
 
     def end(self) -> None:
         with self._lock:
-            self._die_if(after=True)
+            self._die_if(KILLED_AFTER)
 
     def is_at(self, fate: Fate) -> bool:
         """Whether this thread is in the call that the fate names."""
         return self._of_this_thread.call == (fate.call, fate.nth)
 
-    def _die_if(self, *, after: bool) -> None:
-        if isinstance(self._fate, Crash) and self._fate.after == after and self.is_at(self._fate):
+    def _die_if(self, kind: str) -> None:
+        if self._fate and self._fate.kind == kind and self.is_at(self._fate):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -193,7 +154,7 @@ def _run(
     event: Any,
     environment: Mapping[str, str],
     clock_ahead: timedelta,
-    context: _Context,
+    context: LambdaContext,
     fate: Fate | None,
 ) -> None:
     connection.recv()  # until the parent knows this process
@@ -202,8 +163,8 @@ def _run(
     calls = _Calls(connection, fate)
     _announce_aws_calls(calls)
     _announce_receivers(calls, urlsplit(environment["AWS_ENDPOINT_URL"]).port)
-    if isinstance(fate, AwsFault):
-        inject(fate, calls.is_at)
+    if fate and fate.kind in AWS_FAULTS:
+        let_aws_fail(fate, calls.is_at)
     module: Any = import_module(f"handlers.{function}")
     try:
         part = getattr(module, _WIRING[function])(lambda: datetime.now(UTC) + clock_ahead)

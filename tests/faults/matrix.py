@@ -1,12 +1,12 @@
 """Every point at which every scenario can die or fail, tried one by one."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tests.faults.fates import CRASHES, RECEIVER, Fate
 from tests.faults.invariants import faults_of, faults_right_after, summary
-from tests.faults.invocation import RECEIVER, Crash, Fate, Outcome
+from tests.faults.invocation import Outcome
 from tests.faults.report import Row
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.testbed import STATUS_CODE, Testbed
@@ -31,34 +31,23 @@ class Point:
 
 
 def points(
-    testbed: Testbed,
-    fates_at: Callable[[str, int], Iterable[Fate]],
-    scenarios: Sequence[Scenario] = SCENARIOS,
+    testbed: Testbed, kinds: Sequence[str], scenarios: Sequence[Scenario] = SCENARIOS
 ) -> Iterator[Point]:
-    """Run each scenario once to see which calls it makes, and give every fate of each call.
-
-    Args:
-        testbed: where the scenarios run.
-        fates_at: the fates of a call, given its name and how often that name occurred so far.
-        scenarios: those to try.
-    """
+    """Run each scenario once to see which calls it makes; give each call its fates of these kinds."""
     for scenario in scenarios:
         testbed.start_over()
         counts = Counter[str]()
         for call in scenario.when(testbed, scenario.given(testbed), None).calls:
             counts[call] += 1
-            for fate in fates_at(call, counts[call]):
-                yield Point(scenario=scenario, fate=fate)
+            fates = (Fate(kind, call, counts[call]) for kind in kinds)
+            yield from (Point(scenario=scenario, fate=fate) for fate in fates if fate.possible)
 
 
 def try_point(testbed: Testbed, point: Point) -> Row:
     """Bring the scenario about, interfere there, let the system run on, and look."""
     scenario, fate = point.scenario, point.fate
     testbed.start_over()
-    found = scenario.given(testbed)
-    dies_of_answer = isinstance(fate, Crash) and fate.after and fate.call == RECEIVER
-    with testbed.killing_whoever_posts() if dies_of_answer else nullcontext():
-        outcome = scenario.when(testbed, found, fate)
+    outcome = scenario.when(testbed, scenario.given(testbed), fate)
     faults = [*_faults_of_outcome(point, outcome), *faults_right_after(testbed, scenario.function)]
     try:
         scenario.then(testbed)
@@ -73,7 +62,7 @@ def _faults_of_outcome(point: Point, outcome: Outcome) -> Iterator[str]:
     """Whether the invocation met its fate, and whether it reported it as it must."""
     if outcome.calls.count(point.fate.call) < point.fate.nth:
         yield f"it did not come to {point.fate.call}: its calls were {outcome.calls}"
-    if isinstance(point.fate, Crash):
+    if point.fate.kind in CRASHES:
         if not outcome.killed:
             yield "it was not killed"
         return

@@ -8,7 +8,7 @@ from handlers.model.delivery import Status
 from handlers.store import schema
 from local.receiver import accepts, refuses
 from tests.faults.copies import settled, store_copies
-from tests.faults.invocation import Crash
+from tests.faults.fates import KILLED_AFTER, Fate
 from tests.faults.report import Row
 from tests.faults.testbed import Testbed
 
@@ -24,7 +24,7 @@ def requeue_under_fire(testbed: Testbed, *, events: int, rate: float) -> Row:
     delivered = store_copies(testbed, a_delivered, events // _DELIVERED_PER_FAILED)
     testbed.send("dlq_url", *failed, *delivered)
 
-    half_way = Crash(call="SendMessage queue", nth=events // 2, after=True)
+    half_way = Fate(KILLED_AFTER, "SendMessage queue", events // 2)
     first = testbed.requeue(half_way, seconds=_SECONDS_LEFT, ratePerSecond=rate)
     sent_before = len(testbed.stack.queued())
     testbed.wait_until_dlq_is_visible()

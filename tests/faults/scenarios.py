@@ -6,13 +6,14 @@ from typing import Any
 
 from local.receiver import Answer, accepts, accepts_after, refuses
 from tests.faults import BUDGET
-from tests.faults.invocation import RECEIVER, Crash, Fate, Outcome
+from tests.faults.fates import KILLED_AFTER, KILLED_BEFORE, RECEIVER, Fate
+from tests.faults.invocation import Outcome
 from tests.faults.testbed import STATUS_CODE, TYPE, Testbed
 
 KEY = "order-42"
 GONE = 410
 # The event is claimed for an attempt then, and no outcome is recorded.
-_IN_THE_ATTEMPT = Crash(call=RECEIVER, after=False)
+_IN_THE_ATTEMPT = Fate(KILLED_BEFORE, RECEIVER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ def _receiver_accepts(testbed: Testbed) -> None:
 
 def _first_request_died(testbed: Testbed) -> None:
     testbed.receiver.answer(TYPE, accepts)
-    testbed.post(Crash(call="PutItem idempotency key", after=True), key=KEY, large=True)
+    testbed.post(Fate(KILLED_AFTER, "PutItem idempotency key"), key=KEY, large=True)
 
 
 def _message_for(answer: Answer, *, receive: int = 1) -> Callable[[Testbed], Any]:

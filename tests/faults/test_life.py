@@ -14,7 +14,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from itertools import cycle
 from typing import Any
 
 import pytest
@@ -112,14 +111,14 @@ class Stories(RuleBasedStateMachine):
         self, batch: int, order: int, answers: list[str], fault: Fault | None, interlude: Interlude | None
     ) -> None:
         simulation = self.simulation
-        simulation.answers, simulation.sqs.next_index = cycle(answers), lambda _: order
+        simulation.expect(answers, order)
         simulation.wait_for_a_message()
         simulation.work(Process(simulation, fault, interlude), most=batch)
 
     @precondition(lambda self: self.simulation.sqs.in_flight(QUEUE))
     @rule(order=_orders, answers=_answers, fault=_faults)
     def work_on_a_duplicate(self, order: int, answers: list[str], fault: Fault | None) -> None:
-        self.simulation.answers, self.simulation.sqs.next_index = cycle(answers), lambda _: order
+        self.simulation.expect(answers, order)
         self.simulation.work_on_a_duplicate(Process(self.simulation, fault))
 
     @precondition(lambda self: self.simulation.sqs.bodies(QUEUE) and self.simulation.behind < HOUR)
@@ -127,7 +126,7 @@ class Stories(RuleBasedStateMachine):
     def a_worker_is_overtaken(self, order: int, answers: list[str]) -> None:
         """The clock is put back during its attempt, so that another worker takes it for dead."""
         simulation = self.simulation
-        simulation.answers, simulation.sqs.next_index = cycle(answers), lambda _: order
+        simulation.expect(answers, order)
         simulation.wait_for_a_message()
         simulation.work(Process(simulation, None, OVERTAKEN), most=1)
 
@@ -141,7 +140,7 @@ class Stories(RuleBasedStateMachine):
     def receivers_are_down(
         self, deliveries: int, order: int, fault: Fault | None, meanwhile: Interlude | None
     ) -> None:
-        self.simulation.answers, self.simulation.sqs.next_index = cycle(["timeout"]), lambda _: order
+        self.simulation.expect(["timeout"], order)
         for _ in range(deliveries):
             self.simulation.wait_for_a_message()
             self.simulation.work(Process(self.simulation, fault, meanwhile), most=2)

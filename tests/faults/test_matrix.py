@@ -9,9 +9,20 @@ import pytest
 
 from local.receiver import accepts
 from tests.faults import BUDGET
-from tests.faults.aws_faults import KINDS, THROTTLED, UNANSWERED, UNANSWERED_ONCE, UNPROCESSED, aws_faults
+from tests.faults.fates import (
+    AWS_FAULTS,
+    CRASHES,
+    KILLED_AFTER,
+    KILLED_BEFORE,
+    RECEIVER,
+    THROTTLED,
+    UNANSWERED,
+    UNANSWERED_ONCE,
+    UNPROCESSED,
+    Fate,
+)
 from tests.faults.invariants import faults_of
-from tests.faults.invocation import FUNCTIONS, RECEIVER, Crash, crashes
+from tests.faults.invocation import FUNCTIONS
 from tests.faults.matrix import Point, points, try_point
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.testbed import TYPE, Testbed, open_testbed
@@ -65,7 +76,7 @@ def wrong(testbed: Testbed, tried: list[Point]) -> dict[str, str]:
 def test_nothing_is_lost_when_the_process_is_killed_after_a_write_or_a_send(
     testbed: Testbed, scenario: Scenario
 ) -> None:
-    after = [point for point in points(testbed, crashes, [scenario]) if point.fate.after]
+    after = list(points(testbed, [KILLED_AFTER], [scenario]))
     after_effects = [point for point in after if point.has_effect]
 
     assert wrong(testbed, after_effects or after) == {}
@@ -75,9 +86,7 @@ def test_nothing_is_lost_when_the_process_is_killed_after_a_write_or_a_send(
 @pytest.mark.parametrize("name", REPRESENTATIVES)
 def test_nothing_is_lost_when_aws_fails(testbed: Testbed, name: str, kind: str) -> None:
     tried = [
-        point
-        for point in points(testbed, aws_faults, [named(name)])
-        if point.fate.kind == kind and (point.has_effect or kind == UNPROCESSED)
+        point for point in points(testbed, [kind], [named(name)]) if point.has_effect or kind == UNPROCESSED
     ]
     if kind == UNPROCESSED and not tried:
         pytest.skip("it reads no batch")
@@ -90,7 +99,7 @@ def test_every_call_that_a_function_can_make_is_in_a_scenario(testbed: Testbed, 
     """Given a role that permits exactly what the function needs, as `tests/security` shows."""
     scenarios = [scenario for scenario in SCENARIOS if scenario.function == function]
 
-    calls = {point.fate.call for point in points(testbed, crashes, scenarios)}
+    calls = {point.fate.call for point in points(testbed, CRASHES, scenarios)}
 
     by_the_mapping = OF_THE_MAPPING if function == "worker" else set[str]()
     made = {call.split()[0] for call in calls - {RECEIVER}}
@@ -103,7 +112,7 @@ def test_a_process_that_is_killed_does_not_come_to_its_next_call(testbed: Testbe
     whole = testbed.post(key="k").calls
     testbed.start_over()
 
-    before = testbed.post(Crash(call="PutItem event", after=False), key="k")
+    before = testbed.post(Fate(KILLED_BEFORE, "PutItem event"), key="k")
     table = [item["eventId"] for item in testbed.items()]
 
     assert before.killed
@@ -120,7 +129,7 @@ def test_an_event_whose_worker_dies_at_every_receive_is_delivered_once_it_is_men
     testbed.post()
     for receive in range(1, BUDGET + 1):
         testbed.drain(until_receive=receive)
-        assert testbed.work(testbed.receive(), Crash(call="BatchGetItem event", after=False)).killed
+        assert testbed.work(testbed.receive(), Fate(KILLED_BEFORE, "BatchGetItem event")).killed
     testbed.drain()
     (item,) = testbed.events()
     assert (item["status"], item["attempts"]) == ("PENDING", 0)
@@ -151,9 +160,9 @@ def test_the_invariants_see_an_event_that_is_lost_or_was_delivered_too_often(tes
 
 
 def test_every_kind_of_fault_is_tried_at_some_call(testbed: Testbed) -> None:
-    tried = points(testbed, aws_faults, [named("an attempt that fails")])
+    tried = points(testbed, AWS_FAULTS, [named("an attempt that fails")])
 
-    assert {point.fate.kind for point in tried} == set(KINDS)
+    assert {point.fate.kind for point in tried} == set(AWS_FAULTS)
 
 
 def change(testbed: Testbed, **attributes: str) -> None:

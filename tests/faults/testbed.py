@@ -20,7 +20,8 @@ from handlers.model.delivery import Status
 from handlers.store import schema
 from local.receiver import Delivery, Receiver
 from local.stack import LocalStack
-from tests.faults.invocation import Fate, Outcome, invoke
+from tests.faults.fates import KILLED_AFTER, RECEIVER, Fate
+from tests.faults.invocation import Outcome, invoke
 from tests.handlers.factories import a_request
 from tests.support.event_source import batch_of, done
 from tests.support.items import plain, typed
@@ -54,7 +55,7 @@ class Testbed:
         self.requeues: Counter[str] = Counter()
         self._environment = cache(self._declared_environment)
         self._process_id = 0
-        self._kills_whoever_posts = False
+        self._dies_of_the_answer = False
         self.start_over()
 
     def start_over(self) -> None:
@@ -71,6 +72,7 @@ class Testbed:
         self, function: str, event: Any, fate: Fate | None = None, *, seconds: float = _SECONDS_LEFT
     ) -> Outcome:
         """Invoke a function once, with so many seconds left to it."""
+        self._dies_of_the_answer = fate == Fate(KILLED_AFTER, RECEIVER)
         return invoke(
             function,
             event,
@@ -211,17 +213,9 @@ class Testbed:
         """Let the time pass for which a requeue that died still hides the dead letters it looked at."""
         self.stack.clock.advance(_DLQ_HIDDEN_SECONDS)
 
-    @contextmanager
-    def killing_whoever_posts(self) -> Generator[None]:
-        """Kill the process whose request has come in, before it gets an answer."""
-        self._kills_whoever_posts = True
-        try:
-            yield
-        finally:
-            self._kills_whoever_posts = False
-
     def _on_delivery(self, _delivery: Delivery) -> None:
-        if self._kills_whoever_posts:
+        """The request has come in: a process that is to die after it must not get the answer."""
+        if self._dies_of_the_answer:
             os.kill(self._process_id, signal.SIGKILL)
 
     def _started(self, process_id: int) -> None:

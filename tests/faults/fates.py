@@ -1,7 +1,10 @@
-"""AWS misbehaving: hooks in botocore, below its retries, that fail one call in one of several ways."""
+"""What can happen at a call: the process is killed there, or AWS fails in one of several ways.
+
+AWS fails by hooks in botocore, below the SDK's retries.
+"""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -15,44 +18,49 @@ from urllib3 import HTTPResponse
 
 from handlers.store import schema
 
-THROTTLED = "throttled"
-THROTTLED_ONCE = "throttled once"
-SERVER_ERROR = "500"
-NOT_CONNECTED = "connection timed out"
-UNANSWERED = "carried out, answer lost"
-UNANSWERED_ONCE = "carried out, answer lost once"
-UNPROCESSED = "keys left unprocessed"
+RECEIVER = "POST to the receiver"
+"""The name of the one call that does not go to AWS."""
 
-KINDS = (THROTTLED, THROTTLED_ONCE, SERVER_ERROR, NOT_CONNECTED, UNANSWERED, UNANSWERED_ONCE, UNPROCESSED)
+KILLED_BEFORE, KILLED_AFTER = CRASHES = ("killed before", "killed after")
+AWS_FAULTS = (
+    THROTTLED := "throttled",
+    THROTTLED_ONCE := "throttled once",
+    SERVER_ERROR := "500",
+    NOT_CONNECTED := "connection timed out",
+    UNANSWERED := "carried out, answer lost",
+    UNANSWERED_ONCE := "carried out, answer lost once",
+    UNPROCESSED := "keys left unprocessed",
+)
 _ONCE = {THROTTLED_ONCE, UNANSWERED_ONCE}
 
 
-@dataclass(frozen=True, kw_only=True)
-class AwsFault:
-    """One call fails: each of the SDK's tries, or only the first.
+@dataclass(frozen=True)
+class Fate:
+    """What happens at one call of an invocation.
 
     Attributes:
+        kind: one of `CRASHES`: the process is killed (SIGKILL) before the call is made, or once it has taken
+            effect and was answered. Or one of `AWS_FAULTS`: each of the SDK's tries fails, or only the first.
         call: its name.
         nth: which of the calls of that name, from 1.
-        kind: one of `KINDS`.
     """
 
+    kind: str
     call: str
     nth: int = 1
-    kind: str
 
     def __str__(self) -> str:
-        return f"{self.call}: {self.kind}"
+        return f"{self.kind} {self.call}" if self.kind in CRASHES else f"{self.call}: {self.kind}"
+
+    @property
+    def possible(self) -> bool:
+        """Whether a call of this name can end like this: only batch reads leave keys unprocessed."""
+        if self.kind == UNPROCESSED:
+            return self.call.startswith("BatchGetItem")
+        return self.kind in CRASHES or self.call != RECEIVER
 
 
-def aws_faults(call: str, nth: int) -> Iterator[AwsFault]:
-    """Every way in which this call can fail: only batch reads leave keys unprocessed."""
-    for kind in KINDS:
-        if kind != UNPROCESSED or call.startswith("BatchGetItem"):
-            yield AwsFault(call=call, nth=nth, kind=kind)
-
-
-def inject(fault: AwsFault, is_at: Callable[[AwsFault], bool]) -> None:
+def let_aws_fail(fault: Fate, is_at: Callable[[Fate], bool]) -> None:
     """Fail that call of every client that this process makes from now on.
 
     Args:
