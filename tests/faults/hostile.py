@@ -1,61 +1,82 @@
 """Receivers that mean harm, and what one attempt to deliver to each of them comes to.
 
-Each attempt is made by a process of its own, so that its peak memory can be told. The receivers run
-here, as threads; as a program (`python -m tests.faults.hostile`) this module makes the attempts. It forks
-them from a fresh process because a peak is inherited by `exec`: below this one, whatever the caller ever
-held would hide what an attempt takes.
+Each attempt is made by a process of its own, so that its peak memory can be measured. A peak is inherited by
+`exec`: below this process, whatever it ever held would hide what an attempt takes. So a fresh process forks
+the processes that make the attempts. The receivers run here, as threads.
 """
 
 import gzip
-import json
 import multiprocessing
 import resource
 import signal
 import socket
 import ssl
-import struct
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import trustme
 
-from handlers.delivery.attempt import HttpDelivery
+from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
-from tests.handlers.factories import a_tenant, an_event
-from tests.handlers.receivers import Receiver, Script, answers, answers_then, read_request, receiver, response
+from tests.faults.report import Row
+from tests.handlers.factories import a_delivery, a_tenant
+from tests.support.raw_receiver import (
+    Receiver,
+    Script,
+    answers,
+    answers_then,
+    over_tls,
+    read_request,
+    receiver,
+    resets,
+    response,
+)
 
 HOST = "receiver.example"
 MEMORY_BOUND_BYTES = 8 * 1024 * 1024
 """How much one attempt may add: twice what the well-behaved one over TLS takes. The worker makes ten side by
 side and has 512 MB."""
 SLACK_SECONDS = 2.0
-"""How much later than its timeout an attempt may end: what the deadline cuts off has to unwind, and here
-two dozen processes and the receivers' threads wait for the same few cores."""
+"""How much later than its timeout an attempt may end: the deadline cuts it off, but it still has to unwind,
+and here two dozen processes and the receivers' threads share a few cores."""
 
 _MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
-_REPOSITORY = Path(__file__).parents[2]
 
-Certificate = Callable[[], trustme.LeafCert]
+
+@dataclass(frozen=True, kw_only=True)
+class Attempted:
+    """What an attempt came to.
+
+    Attributes:
+        outcome: as the attempt reported it; `raised ...` or `killed` if it reported none.
+        memory_growth_bytes: by how much the attempt raised the peak of its process.
+        faults: every bound that it broke, in words.
+    """
+
+    outcome: str
+    seconds: float
+    memory_growth_bytes: int
+    faults: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class HostileReceiver:
-    """One way to behave, and what is right to say of it.
+    """One way to behave, and the right outcome of an attempt there.
 
     Attributes:
-        right: the outcomes that may be told of it.
-        opened: runs it until the context ends.
-        scheme: what its URL begins with.
-        endless: nothing but the deadline ends an attempt.
+        right: the outcomes that may be reported.
+        opened: runs the receiver until the context ends.
+        scheme: of its URL.
+        endless: only the deadline ends an attempt.
     """
 
     name: str
@@ -64,91 +85,50 @@ class HostileReceiver:
     scheme: str = "http"
     endless: bool = False
 
-    def judge(self, attempt: "AttemptSeen", running: Receiver, timeout_seconds: float) -> "HostileOutcome":
-        """Hold what was seen against what is right."""
-        faults = [*self._faults(attempt, timeout_seconds), *_faults_of_contact(running)]
-        return HostileOutcome(name=self.name, **asdict(attempt), held=not faults, fault="; ".join(faults))
-
-    def _faults(self, attempt: "AttemptSeen", timeout_seconds: float) -> Iterator[str]:
+    def faults(self, attempt: Attempted, running: Receiver, timeout_seconds: float) -> Iterator[str]:
+        """Every bound that the attempt broke, in words."""
         if attempt.outcome not in self.right:
             yield f"told {attempt.outcome}, not {' or '.join(sorted(self.right))}"
         if attempt.seconds > timeout_seconds + SLACK_SECONDS:
             yield f"took {attempt.seconds:.1f} s of {timeout_seconds:g} s"
         if attempt.memory_growth_bytes > MEMORY_BOUND_BYTES:
             yield f"took {attempt.memory_growth_bytes} bytes of memory of {MEMORY_BOUND_BYTES}"
+        # One attempt is one request on one connection: an answer must not make it send or open more.
+        if running.connections > 1:
+            yield f"connected {running.connections} times"
+        if len(running.requests) > 1:
+            yield f"sent {len(running.requests)} requests"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AttemptSeen:
-    """What one attempt came to, as its process saw it."""
-
-    outcome: str
-    seconds: float
-    memory_growth_bytes: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class HostileOutcome:
-    """What the attempt to deliver to one receiver came to.
-
-    Attributes:
-        outcome: as the attempt told it; `raised ...` or `killed` when it told nothing.
-        memory_growth_bytes: by how much the attempt raised the peak of its process.
-        held: outcome, time, memory and contacts are all as they must be.
-        fault: what is not, in words; empty when it held.
-    """
-
-    name: str
-    outcome: str
-    seconds: float
-    memory_growth_bytes: int
-    held: bool
-    fault: str
-
-
-def run_all(timeout_seconds: float) -> list[HostileOutcome]:
-    """Make one attempt at each of `RECEIVERS`, all side by side."""
+def attempt_all(timeout_seconds: float) -> dict[str, Attempted]:
+    """Make one attempt at each of `RECEIVERS`, all side by side; by the receivers' names."""
     with TemporaryDirectory() as directory, ExitStack() as open_receivers:
         authority = Path(directory) / "authority.pem"
         _authority().cert_pem.write_to_path(authority)
         running = {each.name: open_receivers.enter_context(each.opened()) for each in RECEIVERS}
         urls = {each.name: f"{each.scheme}://{HOST}:{running[each.name].port}/hooks" for each in RECEIVERS}
-        seen = _attempts_elsewhere(urls, authority, timeout_seconds)
-        return [each.judge(seen[each.name], running[each.name], timeout_seconds) for each in RECEIVERS]
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as fresh:
+            attempts = fresh.submit(_make_attempts, urls, authority, timeout_seconds).result()
+        return {
+            each.name: replace(
+                attempts[each.name],
+                faults=tuple(each.faults(attempts[each.name], running[each.name], timeout_seconds)),
+            )
+            for each in RECEIVERS
+        }
 
 
-def over_tls(certificate: Certificate, script: Script) -> Script:
-    """Speak TLS with this certificate, then follow the script."""
-
-    def encrypted(connection: socket.socket, running: Receiver) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        certificate().configure_cert(context)
-        # Wrapping detaches the socket, and the receiver needs its own to end this connection.
-        with context.wrap_socket(connection.dup(), server_side=True) as secure:
-            script(secure, running)
-
-    return encrypted
-
-
-def valid() -> trustme.LeafCert:
-    """A certificate as it must be: the control without which every refusal proves nothing."""
-    return _authority().issue_cert(HOST)
-
-
-def expired() -> trustme.LeafCert:
-    """A certificate that was valid once."""
-    began, ended = datetime(2001, 1, 1, tzinfo=UTC), datetime(2002, 1, 1, tzinfo=UTC)
-    return _authority().issue_cert(HOST, not_before=began, not_after=ended)
-
-
-def for_another_host() -> trustme.LeafCert:
-    """A valid certificate of somebody else."""
-    return _authority().issue_cert("other.example")
-
-
-def of_another_authority() -> trustme.LeafCert:
-    """A certificate that anybody can make for themselves."""
-    return trustme.CA().issue_cert(HOST)
+def rows_of_receivers(timeout_seconds: float) -> list[Row]:
+    """The same as rows."""
+    return [
+        Row(
+            what=name,
+            point=f"{attempt.seconds:.1f} s, {attempt.memory_growth_bytes / 2**20:.1f} MiB",
+            outcome=attempt.outcome,
+            faults=attempt.faults,
+        )
+        for name, attempt in attempt_all(timeout_seconds).items()
+    ]
 
 
 @cache
@@ -156,9 +136,21 @@ def _authority() -> trustme.CA:
     return trustme.CA()
 
 
+def certified(host: str = HOST, *, trusted: bool = True, **validity: datetime) -> Script:
+    """Behave well, but over TLS with a certificate like this."""
+
+    def script(connection: socket.socket, running: Receiver) -> None:
+        authority = _authority() if trusted else trustme.CA()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(host, **validity).configure_cert(context)
+        over_tls(context, answers(response()))(connection, running)
+
+    return script
+
+
 @contextmanager
 def never_accepts() -> Iterator[Receiver]:
-    """A listening socket whose queue is full: the kernel leaves everybody else without an answer."""
+    """A listening socket whose queue is full: the kernel answers nobody else."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as queued:
         port: int = server.getsockname()[1]
         while True:
@@ -187,7 +179,7 @@ def says(raw: bytes) -> Script:
 
 
 def drips(raw: bytes) -> Script:
-    """Send these bytes one a second after the first that come in, whatever those are."""
+    """Send these bytes, one a second, after the first that come in, whatever those are."""
 
     def script(connection: socket.socket, running: Receiver) -> None:
         connection.recv(65536)
@@ -199,24 +191,13 @@ def drips(raw: bytes) -> Script:
     return script
 
 
-def resets(before: bytes = b"") -> Script:
-    """Answer with these bytes, then reset the connection."""
-
-    def script(connection: socket.socket, running: Receiver) -> None:
-        read_request(connection, running)
-        connection.sendall(before)
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-    return script
-
-
 def says_headers(line: bytes) -> Script:
     """Answer with 99 lines like this one."""
     return answers(b"HTTP/1.1 200 OK\r\n" + (line + b"\r\n") * 99 + b"\r\n")
 
 
 def redirects_to_itself(connection: socket.socket, running: Receiver) -> None:
-    """Redirect to the same URL, and whatever follows as well."""
+    """Redirect every request to the same URL."""
     read_request(connection, running)
     again = b" "
     while again:
@@ -226,18 +207,19 @@ def redirects_to_itself(connection: socket.socket, running: Receiver) -> None:
         running.requests += [again] if again else []
 
 
-def _scripted(
-    name: str, script: Script, *right: str, scheme: str = "http", endless: bool = False
-) -> HostileReceiver:
-    opened = partial(receiver, script)
-    return HostileReceiver(name=name, right=frozenset(right), opened=opened, scheme=scheme, endless=endless)
+def _scripted(name: str, script: Script, *right: str, **more: Any) -> HostileReceiver:
+    return HostileReceiver(name=name, right=frozenset(right), opened=partial(receiver, script), **more)
 
 
 _over_tls = partial(_scripted, scheme="https")
 _endless = partial(_scripted, endless=True)
+_never_accepting = partial(
+    HostileReceiver, right=frozenset({"connection_timeout"}), opened=never_accepts, endless=True
+)
 
 _OK = b"HTTP/1.1 200 OK\r\n"
 _CHUNKED = _OK + b"Transfer-Encoding: chunked\r\n\r\n"
+_EXPIRED = {"not_before": datetime(2001, 1, 1, tzinfo=UTC), "not_after": datetime(2002, 1, 1, tzinfo=UTC)}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FLOOD = b"x" * 65536
 _BOMB = gzip.compress(bytes(1024 * 1024)) * 1024  # 1 MB that unpacks to 1 GiB, a MiB per member
@@ -245,24 +227,13 @@ _JUNK_RECORD = b"\x16\x03\x03\x40\x00" + bytes(range(256)) * 64  # TLS: a handsh
 
 CONTROLS = (
     _scripted("well-behaved", answers(response()), "http_200"),
-    _over_tls("well-behaved over TLS", over_tls(valid, answers(response())), "http_200"),
+    _over_tls("well-behaved over TLS", certified(), "http_200"),
 )
-"""Without these, each attempt below could fail for another reason than its own."""
+"""They show that the attempts below fail for no other reason than their own."""
 
 HOSTILE = (
-    HostileReceiver(
-        name="never accepts",
-        right=frozenset({"connection_timeout"}),
-        opened=never_accepts,
-        endless=True,
-    ),
-    HostileReceiver(
-        name="never accepts, over TLS",
-        right=frozenset({"connection_timeout"}),
-        opened=never_accepts,
-        scheme="https",
-        endless=True,
-    ),
+    _never_accepting(name="never accepts"),
+    _never_accepting(name="never accepts, over TLS", scheme="https"),
     _endless("accepts and says nothing", says_nothing, "timeout"),
     _endless("accepts and says nothing, over TLS", says_nothing, "tls_timeout", scheme="https"),
     _endless("a header byte a second", answers_then(_OK + b"X-Drip: ", b"x", every=1), "timeout"),
@@ -291,15 +262,19 @@ HOSTILE = (
     _scripted("resets within the body", resets(_OK + b"\r\nthe beg"), "http_200", "connection_reset"),
     _over_tls("invalid TLS: plain text", says(b"HTTP/1.1 400 Bad Request\r\n\r\n"), "tls_not_spoken"),
     _over_tls("invalid TLS: garbage after ClientHello", says(_JUNK_RECORD), "tls_failure"),
-    _over_tls("expired certificate", over_tls(expired, answers(response())), "tls_certificate_expired"),
+    _over_tls(
+        "expired certificate",
+        certified(**_EXPIRED),
+        "tls_certificate_expired",
+    ),
     _over_tls(
         "certificate for another host name",
-        over_tls(for_another_host, answers(response())),
+        certified("other.example"),
         "tls_certificate_other_host",
     ),
     _over_tls(
         "certificate of another authority",
-        over_tls(of_another_authority, answers(response())),
+        certified(trusted=False),
         "tls_certificate_issuer_not_found",
     ),
     _scripted("redirect loop", redirects_to_itself, "http_302"),
@@ -321,81 +296,50 @@ HOSTILE = (
 RECEIVERS = HOSTILE + CONTROLS
 
 
-def _faults_of_contact(running: Receiver) -> Iterator[str]:
-    """One attempt is one request on one connection: what goes on from there was asked for by an answer."""
-    if running.connections > 1:
-        yield f"connected {running.connections} times"
-    if len(running.requests) > 1:
-        yield f"sent {len(running.requests)} requests"
+def _make_attempts(urls: Mapping[str, str], authority: Path, timeout_seconds: float) -> dict[str, Attempted]:
+    """One attempt per URL, each in a process of its own, all side by side."""
+    fork = multiprocessing.get_context("fork")
+    reports: dict[str, Connection] = {}
+    for name, url in urls.items():
+        reports[name], report = fork.Pipe(duplex=False)
+        # It ends by itself, at the latest by its alarm; this process joins it when it exits.
+        fork.Process(target=_make_attempt, args=(url, authority, timeout_seconds, report)).start()
+        report.close()
+    return {name: _received(report, timeout_seconds) for name, report in reports.items()}
 
 
-def _attempts_elsewhere(
-    urls: Mapping[str, str], authority: Path, timeout_seconds: float
-) -> dict[str, AttemptSeen]:
-    """Have the attempts made by a process that has nothing else in its memory."""
-    job = {"urls": urls, "authority": str(authority), "timeout_seconds": timeout_seconds}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.faults.hostile"],
-        cwd=_REPOSITORY,
-        input=json.dumps(job),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        timeout=_killed_after(timeout_seconds) + 60,
-    )
-    return {name: AttemptSeen(**seen) for name, seen in json.loads(done.stdout).items()}
+def _received(report: Connection, timeout_seconds: float) -> Attempted:
+    with report:
+        try:
+            return report.recv()
+        except EOFError:
+            seconds = _killed_after(timeout_seconds)
+            return Attempted(outcome="killed", seconds=seconds, memory_growth_bytes=0)
 
 
 def _killed_after(timeout_seconds: float) -> float:
     return timeout_seconds + 2 * SLACK_SECONDS
 
 
-def _make_attempts(
-    *, urls: Mapping[str, str], authority: str, timeout_seconds: float
-) -> dict[str, AttemptSeen]:
-    """One attempt per URL, each in a process of its own, all side by side."""
-    fork = multiprocessing.get_context("fork")
-    reports: dict[str, Connection] = {}
-    for name, url in urls.items():
-        reports[name], report = fork.Pipe(duplex=False)
-        # It ends by itself, if need be by its alarm, and is waited for when this process ends.
-        fork.Process(target=_make_attempt, args=(url, authority, timeout_seconds, report)).start()
-        report.close()
-    return {name: _reported(report, timeout_seconds) for name, report in reports.items()}
-
-
-def _reported(report: Connection, timeout_seconds: float) -> AttemptSeen:
-    try:
-        seen: AttemptSeen = report.recv()
-    except EOFError:
-        return AttemptSeen(outcome="killed", seconds=_killed_after(timeout_seconds), memory_growth_bytes=0)
-    return seen
-
-
-def _make_attempt(url: str, authority: str, timeout_seconds: float, report: Connection) -> None:
-    """Make one attempt and report it; limits end what would otherwise take the machine with it."""
+def _make_attempt(url: str, authority: Path, timeout_seconds: float, report: Connection) -> None:
+    """Make one attempt and report it; limits end one that would take the machine with it."""
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_LIMIT_BYTES, _MEMORY_LIMIT_BYTES))
-    signal.setitimer(signal.ITIMER_REAL, _killed_after(timeout_seconds))  # nobody catches its signal
+    signal.setitimer(signal.ITIMER_REAL, _killed_after(timeout_seconds))  # nothing handles its signal
     transport = Transport(
         allow_private=True,
         resolver=lambda *_: ["127.0.0.1"],
         tls=ssl.create_default_context(cafile=authority),
     )
-    deliver = HttpDelivery(transport, timeout_seconds=timeout_seconds, allow_private=True)
-    event, tenant = an_event(target_url=url), a_tenant()
+    deliver = HttpAttempts(transport, timeout_seconds=timeout_seconds, allow_private=True)
+    event, tenant = a_delivery(target_url=url), a_tenant()
     before, began = _peak_memory_bytes(), time.monotonic()
     try:
         outcome = deliver(event, tenant).attempt.outcome
-    except Exception as error:  # noqa: BLE001 - whatever it is: an attempt must not raise
+    except Exception as error:  # noqa: BLE001 - an attempt must not raise anything
         outcome = f"raised {type(error).__name__}"
     seconds, growth = time.monotonic() - began, _peak_memory_bytes() - before
-    report.send(AttemptSeen(outcome=outcome, seconds=seconds, memory_growth_bytes=growth))
+    report.send(Attempted(outcome=outcome, seconds=seconds, memory_growth_bytes=growth))
 
 
 def _peak_memory_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # KiB on Linux
-
-
-if __name__ == "__main__":
-    made = _make_attempts(**json.load(sys.stdin))
-    json.dump({name: asdict(seen) for name, seen in made.items()}, sys.stdout)

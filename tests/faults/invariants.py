@@ -6,16 +6,16 @@ from typing import Any
 from handlers.delivery.outcomes import Outcome
 from handlers.model.delivery import Status
 from handlers.store import schema
-from local.receiver import Delivery
-from tests.faults.world import BUDGET, World
+from tests.faults import BUDGET
+from tests.faults.testbed import Testbed
 
 
-def faults_right_after(world: World, function: str) -> Iterator[str]:
-    """What does not hold already when an invocation has ended, before anything mends it, in words."""
-    statuses = {item[schema.EVENT_ID]: item[schema.STATUS] for item in world.events()}
-    named = {message.event_id for message in world.stack.queued()} | world.dead_letters()
+def faults_right_after(testbed: Testbed, function: str) -> Iterator[str]:
+    """What is broken as soon as an invocation has ended, before anything can mend it, in words."""
+    statuses = {item[schema.EVENT_ID]: item[schema.STATUS] for item in testbed.events()}
+    named = testbed.queued() | testbed.dead_letters()
     for event_id in named - statuses.keys():
-        # A worker that gets it now throws it away.
+        # A worker that received it now would throw it away.
         yield f"{event_id} has a message, but is not in the table"
     if function == "worker":
         for event_id in statuses.keys() - named:
@@ -23,41 +23,32 @@ def faults_right_after(world: World, function: str) -> Iterator[str]:
                 yield f"{event_id} is {statuses[event_id]}, and its message was acknowledged"
 
 
-def faults_of(world: World, *, repeats: int) -> list[str]:
-    """What does not hold, in words; nothing when everything does.
+def faults_of(testbed: Testbed, *, repeats: int) -> list[str]:
+    """What is broken once the system has run on, in words; empty if all holds.
 
     Args:
-        world: after it has run on.
-        repeats: how many deliveries that a receiver took already may have been made again.
+        testbed: after it has run on.
+        repeats: how many deliveries may be made again although a receiver has taken the event.
     """
-    events = {item[schema.EVENT_ID]: item for item in world.events()}
-    gone = [event_id for event_id in world.accepted if event_id not in events]
+    events = {item[schema.EVENT_ID]: item for item in testbed.events()}
+    gone = [event_id for event_id in testbed.accepted if event_id not in events]
     lost = [f"LOST: {event_id} was accepted and is gone" for event_id in gone]
-    dead_letters, queued = world.dead_letters(), {message.event_id for message in world.stack.queued()}
+    queued, dead_letters = testbed.queued(), testbed.dead_letters()
     return lost + [
         fault
         for event_id, item in events.items()
         for fault in _faults_of_event(
-            item,
-            world.receiver.deliveries(event_id),
-            budget=BUDGET * (1 + world.requeues[event_id]),
-            in_dlq=event_id in dead_letters,
-            in_queue=event_id in queued,
-            repeats=repeats,
+            testbed, item, in_queue=event_id in queued, in_dlq=event_id in dead_letters, repeats=repeats
         )
     ]
 
 
 def _faults_of_event(
-    item: dict[str, Any],
-    deliveries: list[Delivery],
-    *,
-    budget: int,
-    in_dlq: bool,
-    in_queue: bool,
-    repeats: int,
+    testbed: Testbed, item: dict[str, Any], *, in_queue: bool, in_dlq: bool, repeats: int
 ) -> Iterator[str]:
     event_id, status = item[schema.EVENT_ID], item[schema.STATUS]
+    budget = BUDGET * (1 + testbed.requeues[event_id])
+    deliveries = testbed.receiver.deliveries(event_id)
     taken = sum(delivery.succeeded for delivery in deliveries)
     if status == Status.PENDING:
         yield f"LOST: {event_id} is still PENDING and nothing brings it back"
@@ -65,7 +56,7 @@ def _faults_of_event(
         yield f"{event_id} is FAILED, but not in the DLQ"
     if status == Status.DELIVERED and not taken:
         yield f"{event_id} is DELIVERED, but its receiver never took it"
-    # What came of an attempt that died unrecorded can only be told by the receiver.
+    # Only the receiver knows the outcome of an attempt that died unrecorded.
     if status == Status.FAILED and taken and item[schema.LAST_ERROR] != Outcome.ATTEMPTS_USED_UP:
         yield f"{event_id} is FAILED, but its receiver took it"
     if len(deliveries) > budget:
@@ -80,18 +71,16 @@ def _faults_of_event(
         yield f"{event_id} is still held"
 
 
-def told(world: World) -> str:
+def summary(testbed: Testbed) -> str:
     """What became of the events, in a few words."""
-    events = world.events()
-    if not events:
-        return "not accepted, nothing stored"
-    return "; ".join(sorted({_told(world, item) for item in events}))
+    dead_letters = testbed.dead_letters()
+    summaries = {_summary(testbed, item, dead_letters) for item in testbed.events()}
+    return "; ".join(sorted(summaries)) or "not accepted, nothing stored"
 
 
-def _told(world: World, item: dict[str, Any]) -> str:
+def _summary(testbed: Testbed, item: dict[str, Any], dead_letters: set[str]) -> str:
     event_id, status = item[schema.EVENT_ID], item[schema.STATUS]
-    where = ", in the DLQ" if status == Status.FAILED and event_id in world.dead_letters() else ""
-    deliveries = world.receiver.deliveries(event_id)
-    attempts = f"{len(deliveries)} attempt{'s' * (len(deliveries) != 1)}"
-    owed = "" if event_id in world.accepted else ", never acknowledged"
-    return f"{status}{where}, {attempts}{owed}"
+    where = ", in the DLQ" if status == Status.FAILED and event_id in dead_letters else ""
+    attempts = len(testbed.receiver.deliveries(event_id))
+    owed = "" if event_id in testbed.accepted else ", never acknowledged"
+    return f"{status}{where}, {attempts} attempt{'s' * (attempts != 1)}{owed}"

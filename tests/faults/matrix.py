@@ -1,95 +1,68 @@
 """Every point at which every scenario can die or fail, tried one by one."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import product
 
-from tests.faults.aws_faults import KINDS, AwsFault, applies
-from tests.faults.invariants import faults_of, faults_right_after, told
-from tests.faults.invocation import RECEIVER, Crash, Outcome
+from tests.faults.fates import CRASHES, RECEIVER, Fate
+from tests.faults.invariants import faults_of, faults_right_after, summary
+from tests.faults.invocation import Outcome
+from tests.faults.report import Row
 from tests.faults.scenarios import SCENARIOS, Scenario
-from tests.faults.world import STATUS_CODE, World
+from tests.faults.testbed import STATUS_CODE, Testbed
 
 _WRITES = ("PutItem", "UpdateItem", "SendMessage", "DeleteMessage", "ChangeMessageVisibility")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """Where a scenario is interfered with.
-
-    Attributes:
-        call: the name of the call, as the scenario made it when nothing happened to it.
-        fate: how it ends there.
-    """
+    """A scenario, and its fate at one of the calls that it makes when left alone."""
 
     scenario: Scenario
-    call: str
-    fate: Crash | AwsFault
+    fate: Fate
 
     def __str__(self) -> str:
-        if isinstance(self.fate, AwsFault):
-            return f"{self.call}: {self.fate.kind}"
-        return f"killed {'after' if self.fate.after else 'before'} {self.call}"
+        return f"{self.scenario}, {self.fate}"
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether the call changes something: between two calls that only read, nothing can be lost."""
+        return self.fate.call.startswith((RECEIVER, *_WRITES))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What came of one point: in words, and what does not hold."""
-
-    point: Point
-    outcome: str
-    faults: Sequence[str]
-
-
-def has_effect(point: Point) -> bool:
-    """Whether the call changes something: between two calls that only read, nothing is to be lost."""
-    return point.call == RECEIVER or point.call.startswith(_WRITES)
-
-
-def crash_points(world: World, scenarios: Sequence[Scenario] = SCENARIOS) -> Iterator[Point]:
-    """Before and after each call that the handlers make in these scenarios: the code itself is asked."""
+def points(
+    testbed: Testbed, kinds: Sequence[str], scenarios: Sequence[Scenario] = SCENARIOS
+) -> Iterator[Point]:
+    """Run each scenario once to see which calls it makes; give each call its fates of these kinds."""
     for scenario in scenarios:
-        for (number, call), after in product(enumerate(_calls_of(world, scenario)), (False, True)):
-            yield Point(scenario=scenario, call=call, fate=Crash(call=number, after=after))
+        testbed.start_over()
+        counts = Counter[str]()
+        for call in scenario.when(testbed, scenario.given(testbed), None).calls:
+            counts[call] += 1
+            fates = (Fate(kind, call, counts[call]) for kind in kinds)
+            yield from (Point(scenario=scenario, fate=fate) for fate in fates if fate.possible)
 
 
-def aws_fault_points(world: World, scenarios: Sequence[Scenario] = SCENARIOS) -> Iterator[Point]:
-    """Each call to AWS that the handlers make in these scenarios, failing in each way it can."""
-    for scenario in scenarios:
-        for (number, call), kind in product(enumerate(_calls_of(world, scenario)), KINDS):
-            if call != RECEIVER and applies(kind, call):
-                yield Point(scenario=scenario, call=call, fate=AwsFault(call=number, kind=kind))
-
-
-def try_point(world: World, point: Point) -> Row:
+def try_point(testbed: Testbed, point: Point) -> Row:
     """Bring the scenario about, interfere there, let the system run on, and look."""
     scenario, fate = point.scenario, point.fate
-    world.begin_anew()
-    found = scenario.given(world)
-    answered_dying = isinstance(fate, Crash) and fate.after and point.call == RECEIVER
-    with world.killing_whoever_posts() if answered_dying else nullcontext():
-        outcome = scenario.when(world, found, fate)
-    faults = [*_faults_of_outcome(point, outcome), *faults_right_after(world, scenario.function)]
+    testbed.start_over()
+    outcome = scenario.when(testbed, scenario.given(testbed), fate)
+    faults = [*_faults_of_outcome(point, outcome), *faults_right_after(testbed, scenario.function)]
     try:
-        scenario.then(world)
-        world.run_on()
+        scenario.then(testbed)
+        testbed.run_on()
     except AssertionError as error:
         faults.append(str(error))
-    return Row(point=point, outcome=told(world), faults=faults + faults_of(world, repeats=scenario.repeats))
-
-
-def _calls_of(world: World, scenario: Scenario) -> list[str]:
-    world.begin_anew()
-    return scenario.when(world, scenario.given(world), None).calls
+    faults += faults_of(testbed, repeats=scenario.repeats)
+    return Row(what=str(scenario), point=str(fate), outcome=summary(testbed), faults=faults)
 
 
 def _faults_of_outcome(point: Point, outcome: Outcome) -> Iterator[str]:
-    """Whether the invocation met its fate, and what it said of it."""
-    number = point.fate.call
-    if len(outcome.calls) <= number or outcome.calls[number] != point.call:
-        yield f"it did not come to {point.call}: its calls were {outcome.calls}"
-    if isinstance(point.fate, Crash):
+    """Whether the invocation met its fate, and whether it reported it as it must."""
+    if outcome.calls.count(point.fate.call) < point.fate.nth:
+        yield f"it did not come to {point.fate.call}: its calls were {outcome.calls}"
+    if point.fate.kind in CRASHES:
         if not outcome.killed:
             yield "it was not killed"
         return

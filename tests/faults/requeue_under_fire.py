@@ -1,92 +1,64 @@
-"""Thousands of failed events sent again at a stated rate, by a run that is killed half-way and run again."""
+"""Thousands of failed events requeued at a stated rate, by a run that is killed half-way and run again."""
 
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from handlers.model.delivery import Status
-from handlers.model.event import Event
 from handlers.store import schema
-from local.receiver import accepts
-from tests.faults.crowds import send_many, store_many
-from tests.faults.invocation import Crash
-from tests.faults.scenarios import TYPE
-from tests.faults.world import World
+from local.receiver import accepts, refuses
+from tests.faults.copies import settled, store_copies
+from tests.faults.fates import KILLED_AFTER, Fate
+from tests.faults.report import Row
+from tests.faults.testbed import Testbed
 
 _DELIVERED_PER_FAILED = 20  # of 21 messages in the DLQ, one is that of a delivered event
-_CALLS_PER_EVENT = 3  # reset, message, old message away
 _SECONDS_LEFT = 900.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class UnderFire:
-    """What came of it.
+def requeue_under_fire(testbed: Testbed, *, events: int, rate: float) -> Row:
+    """Requeue so many failed events at so many a second, kill the run half-way, and run it again."""
+    a_failed, a_delivered = settled(testbed, refuses), settled(testbed, accepts)
+    testbed.start_over()
+    failed = store_copies(testbed, a_failed, events)
+    delivered = store_copies(testbed, a_delivered, events // _DELIVERED_PER_FAILED)
+    testbed.send("dlq_url", *failed, *delivered)
 
-    Attributes:
-        failed: events that were to be sent again.
-        delivered: events that were not, though the dead-letter queue had a message of each.
-        before_the_kill: events that the first run sent before it was killed.
-        rate: events per second that were asked for.
-        measured_rate: events per second that the second run sent.
-        faults: what does not hold, in words.
-    """
-
-    failed: int
-    delivered: int
-    before_the_kill: int
-    rate: float
-    measured_rate: float
-    faults: Sequence[str]
-
-
-def requeue_under_fire(world: World, *, events: int, rate: float) -> UnderFire:
-    """Requeue so many failed events at so many a second; kill the run half-way and run it again."""
-    world.begin_anew()
-    world.receiver.answer(TYPE, accepts)
-    failed = store_many(world, events, Status.FAILED)
-    delivered = store_many(world, events // _DELIVERED_PER_FAILED, Status.DELIVERED)
-    send_many(world, [*failed, *delivered], "dlq_url")
-
-    half_way = Crash(call=_CALLS_PER_EVENT * events // 2, after=True)
-    first = world.requeue(half_way, seconds=_SECONDS_LEFT, ratePerSecond=rate)
-    sent_before = len(world.stack.queued())
-    world.let_requeue_see_the_dlq()
+    half_way = Fate(KILLED_AFTER, "SendMessage queue", events // 2)
+    first = testbed.requeue(half_way, seconds=_SECONDS_LEFT, ratePerSecond=rate)
+    sent_before = len(testbed.stack.queued())
+    testbed.wait_until_dlq_is_visible()
     began = time.monotonic()
-    second = world.requeue(seconds=_SECONDS_LEFT, ratePerSecond=rate)
+    second = testbed.requeue(seconds=_SECONDS_LEFT, ratePerSecond=rate)
     took = time.monotonic() - began
-    report = second.answer or {}
-    world.drain(rounds=events)
+    testbed.drain(rounds=events)
 
-    measured_rate = report.get("requeued", 0) / took
-    return UnderFire(
-        failed=events,
-        delivered=len(delivered),
-        before_the_kill=sent_before,
-        rate=rate,
-        measured_rate=measured_rate,
+    measured = (second.answer or {}).get("requeued", 0) / took
+    return Row(
+        what=f"requeue: {events} failed events, {len(delivered)} delivered ones beside them",
+        point=f"killed after {sent_before}, run again",
+        outcome=f"sent at {measured:.0f} a second, {rate:.0f} asked for",
         faults=[
             *([] if first.killed else ["the first run was not killed"]),
             *([] if second.answer else [f"the second run failed: {second.error}"]),
-            *([] if 0 < sent_before < events else [f"the first run sent {sent_before}, which is not half"]),
-            # It takes so long to send them, however fast the machine is; the first one waits for nothing.
-            *([] if measured_rate <= rate * 1.1 else [f"{measured_rate:.0f} a second, {rate:.0f} asked for"]),
-            *_faults(world, failed, delivered),
+            *([] if sent_before == events // 2 else [f"the first run sent {sent_before}, which is not half"]),
+            # Sending takes this long on any machine, since only the first event need not wait.
+            *([] if measured <= rate * 1.1 else [f"{measured:.0f} a second, {rate:.0f} asked for"]),
+            *_faults(testbed, failed, delivered),
         ],
     )
 
 
-def _faults(world: World, failed: Sequence[Event], delivered: Sequence[Event]) -> Iterator[str]:
-    received = Counter(delivery.event_id for delivery in world.receiver.deliveries())
-    statuses = {item[schema.EVENT_ID]: item[schema.STATUS] for item in world.events()}
-    for event in failed:
-        event_id = event.key.event_id
+def _faults(testbed: Testbed, failed: Sequence[str], delivered: Sequence[str]) -> Iterator[str]:
+    received = Counter(delivery.event_id for delivery in testbed.receiver.deliveries())
+    statuses = {item[schema.EVENT_ID]: item[schema.STATUS] for item in testbed.events()}
+    for event_id in failed:
         if received[event_id] != 1:
             yield f"{event_id} was delivered {received[event_id]} times"
         if statuses.get(event_id) != Status.DELIVERED:
             yield f"{event_id} is {statuses.get(event_id)}"
-    for event in delivered:
-        if received[event.key.event_id]:
-            yield f"{event.key.event_id} was delivered before and was sent again"
-    if left := world.stack.dead_letters():
+    for event_id in delivered:
+        if received[event_id]:
+            yield f"{event_id} was delivered before and was sent again"
+    if left := testbed.stack.dead_letters():
         yield f"{len(left)} messages are left in the DLQ"

@@ -1,10 +1,10 @@
-"""Imported once by the server that every invocation is forked from: for the emulator, never for AWS."""
+"""Imported once by the server that forks every invocation, so that each finds the code and the SDK loaded."""
 
 import os
 
 from local.constants import REGION
 
-# Before anything reads them: the user's own AWS settings have no part in it.
+# Set before anything reads them, so that the user's own AWS settings have no effect.
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -15,10 +15,11 @@ os.environ |= {
 for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
     os.environ.pop(name, None)
 
+import boto3  # noqa: E402
+
 from handlers import ingest, reconciler, requeue, worker  # noqa: E402
-from handlers.store import aws  # noqa: E402
 
 __all__ = ["ingest", "reconciler", "requeue", "worker"]
 
-for client in (aws.dynamodb, aws.sqs):
-    client()  # reads the service's description, which takes longest
+for service in ("dynamodb", "sqs"):
+    boto3.client(service)  # reads the service's description, which takes longest

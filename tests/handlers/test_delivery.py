@@ -18,7 +18,7 @@ from handlers.model.delivery import Delivery
 from handlers.model.timestamps import utc_now
 from tests.handlers import factories
 from tests.handlers.factories import PREVIOUS_SECRET, SECRET, Clock, a_delivery, a_tenant, without_body
-from tests.handlers.receivers import Receiver, Script, answers, answers_then, receiver, response
+from tests.support.raw_receiver import Receiver, Script, answers, answers_then, receiver, response
 
 NO_HURRY = 10.0
 IMPATIENT = 0.4

@@ -29,7 +29,7 @@ from tests.handlers.factories import (
     an_attempt,
     incompressible,
 )
-from tests.handlers.receivers import answers, receiver, response
+from tests.support.raw_receiver import answers, receiver, response
 
 HOLD = 60
 UNREACHABLE = ClientError({"Error": {"Code": "InternalServerError"}}, "operation")

@@ -17,7 +17,7 @@ from handlers.store.deliveries import DeliveryStore
 from handlers.store.table import Table
 from local.stack import LocalStack
 from local.waiting import wait_for
-from tests.handlers.receivers import Receiver, Script, read_request, receiver, response
+from tests.support.raw_receiver import Receiver, Script, read_request, receiver, response
 
 SECONDS = 20
 OK = response("200 OK")

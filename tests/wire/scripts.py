@@ -1,11 +1,10 @@
 """Receivers that play a raw answer."""
 
 import socket
-import struct
 import threading
 from dataclasses import replace
 
-from tests.handlers.receivers import Receiver, Script, read_request, response
+from tests.support.raw_receiver import Receiver, Script, read_request, reset_on_close, response
 from tests.wire.answers.raw import End, RawAnswer
 
 NEXT = response("202 Accepted")
@@ -43,5 +42,5 @@ def _end(connection: socket.socket, end: End) -> None:
     elif end is End.CLOSE:
         connection.close()
     elif end is End.RESET:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        reset_on_close(connection)
         connection.close()

@@ -15,7 +15,7 @@ from handlers.delivery.lookups import Lookups
 from handlers.delivery.transport import Transport
 from tests.faults.hostile import never_accepts
 from tests.handlers.factories import a_delivery, a_tenant
-from tests.handlers.receivers import answers, receiver, response
+from tests.support.raw_receiver import answers, receiver, response
 from tests.wire.scripted import TLS
 
 NO_HURRY = 10.0

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import struct
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,7 @@ from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
 from tests.faults.hostile import says
 from tests.handlers.factories import a_delivery, a_tenant
-from tests.handlers.receivers import Receiver, Script, answers, receiver, response
+from tests.support.raw_receiver import Receiver, Script, answers, over_tls, receiver, reset_on_close, response
 from tests.wire.tickets import TicketServer
 
 HOST = "receiver.example"
@@ -50,17 +49,13 @@ def outcome(script: Script) -> str:
         return outcomes(running, deliveries=1)[0]
 
 
-def over_tls(context: ssl.SSLContext, *, requests: int = 1) -> Script:
-    def script(connection: socket.socket, running: Receiver) -> None:
-        with context.wrap_socket(connection.dup(), server_side=True) as secure:
-            answers(*[response()] * requests)(secure, running)
-
-    return script
+def answers_over_tls(context: ssl.SSLContext, *, requests: int = 1) -> Script:
+    return over_tls(context, answers(*[response()] * requests))
 
 
 def resets(connection: socket.socket, running: Receiver) -> None:
     connection.recv(65536)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    reset_on_close(connection)
 
 
 def showing(leaf: trustme.LeafCert, *chain: trustme.Blob) -> ssl.SSLContext:
@@ -168,11 +163,11 @@ CONTEXTS: dict[str, tuple[Callable[[], ssl.SSLContext], str]] = {
 def test_each_fault_of_a_certificate_or_handshake_has_its_own_outcome(
     context: Callable[[], ssl.SSLContext], right: str
 ) -> None:
-    assert outcome(over_tls(context())) == right
+    assert outcome(answers_over_tls(context())) == right
 
 
 def test_a_self_signed_certificate_has_its_own_outcome(tmp_path: Path) -> None:
-    assert outcome(over_tls(_self_signed(tmp_path))) == "tls_certificate_self_signed"
+    assert outcome(answers_over_tls(_self_signed(tmp_path))) == "tls_certificate_self_signed"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +192,7 @@ def test_a_handshake_that_fails_otherwise_has_the_outcome_of_its_cause(script: S
 
 
 def test_a_tls_connection_is_kept_although_session_tickets_may_come_at_any_time() -> None:
-    with receiver(over_tls(showing_whole_chain(), requests=2)) as running:
+    with receiver(answers_over_tls(showing_whole_chain(), requests=2)) as running:
         assert outcomes(running, deliveries=2) == ["http_200", "http_200"]
         assert running.connections == 1
 
@@ -207,7 +202,7 @@ def floods_with_tickets(folder: Path, *, answered: bool) -> Script:
 
     def script(connection: socket.socket, running: Receiver) -> None:
         if running.connections > 1:
-            over_tls(showing_whole_chain())(connection, running)
+            answers_over_tls(showing_whole_chain())(connection, running)
             return
         server = TicketServer(connection, showing_whole_chain(), folder / "keys")
         if answered:
@@ -232,7 +227,7 @@ def test_no_keys_are_logged_whatever_the_environment_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
-    with receiver(over_tls(showing_whole_chain())) as running:
+    with receiver(answers_over_tls(showing_whole_chain())) as running:
         transport = Transport(allow_private=True, resolver=lambda *_: ["127.0.0.1"])
         deliver = HttpAttempts(transport, timeout_seconds=NO_HURRY, allow_private=True)
         deliver(a_delivery(target_url=f"https://{HOST}:{running.port}/"), a_tenant())

@@ -1,4 +1,4 @@
-"""What can befall a process, and what its writes, its receiver and its producer tell of an event."""
+"""What can befall a process, and what is known of an event from its writes, its receiver and its producer."""
 
 import json
 from collections.abc import Sequence
@@ -11,27 +11,25 @@ from handlers.model.delivery import Status
 from handlers.model.event import EventKey
 from handlers.model.timestamps import from_iso
 from handlers.store.schema import CREATED_AT, EVENT_ID, STATUS, TENANT_ID
+from handlers.store.table import plain
 
 QUEUE, DLQ = "deliveries", "deliveries-dlq"
-BUDGET = 6
-KEY_SECONDS = 24 * 3600
 HOUR = 3600
-
-API_KEYS = {"acme": f"whk_{'a' * 43}", "shop": f"whk_{'s' * 43}"}
+KEY_SECONDS = 24 * HOUR
 
 
 class Dies(BaseException):
-    """The process is gone: nothing that follows is run, and nothing is cleaned up."""
+    """The process is gone: nothing more of it runs, and nothing is cleaned up."""
 
 
 class Kind(Enum):
-    """How a call can end other than well."""
+    """How a call can go wrong."""
 
     DIES_BEFORE = auto()
     DIES_AFTER = auto()
     THROTTLED = auto()
     UNANSWERED = auto()  # it took effect
-    REPEATED = auto()  # it took effect, and the SDK, having heard nothing, makes it again
+    REPEATED = auto()  # it took effect, and the SDK repeats it because the answer was lost
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Fault:
     """What befalls a process at one of its calls.
 
     Attributes:
-        call: the call's number, from 1; None for each call that records what came of an attempt.
+        call: the call's number, from 1; None for each call that records the outcome of an attempt.
     """
 
     call: int | None
@@ -47,9 +45,9 @@ class Fault:
 
 
 class Happening(Enum):
-    """What can happen while a process is in the middle of its work."""
+    """What can happen in the middle of a process."""
 
-    DUPLICATE = auto()  # another worker gets a message that somebody has in hand
+    DUPLICATE = auto()  # another worker gets a message that is in flight
     WORK = auto()
     POST = auto()
     REQUEUE = auto()
@@ -61,7 +59,7 @@ class Happening(Enum):
 
 @dataclass(frozen=True)
 class Interlude:
-    """What happens right before a call of a process, or in the middle of its attempt if that is the call.
+    """What happens right before a call of a process, or during the call if it is an attempt.
 
     Attributes:
         call: the call's number, from 1; None for its attempts, whichever calls they are.
@@ -73,12 +71,12 @@ class Interlude:
 
 
 @dataclass(kw_only=True)
-class Try:
+class Attempt:
     """An attempt as its receiver sees it.
 
     Attributes:
         at: when it began, by the handlers' clock.
-        answer: None as long as there is none, and for ever if the worker died.
+        answer: None until the receiver answers, and for ever if the worker died before.
         confused: whether the handlers' clock was put back during it.
     """
 
@@ -90,18 +88,18 @@ class Try:
 
 @dataclass(kw_only=True)
 class Life:
-    """One event, as its writes and its receiver tell of it.
+    """One event, as its writes and its receiver show it.
 
     Attributes:
-        item: as it was written last.
-        first_of_round: where the attempts since the last requeue begin.
-        queued_again_at: when requeue or the reconciler queued it last.
+        item: what the last write left, without binary attributes.
+        first_of_round: index of the first attempt since the last requeue.
+        queued_again_at: when requeue or the reconciler last queued it.
         owed: whether its producer got a 202.
-        purged: whether one of its messages was.
+        purged: whether one of its messages was purged.
     """
 
     item: dict[str, Any]
-    attempts: list[Try] = field(default_factory=list[Try])
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
     first_of_round: int = 0
     queued_again_at: datetime | None = None
     owed: bool = False
@@ -116,18 +114,18 @@ class Life:
         return from_iso(self.item[CREATED_AT])
 
     @property
-    def of_round(self) -> list[Try]:
+    def of_round(self) -> list[Attempt]:
         return self.attempts[self.first_of_round :]
 
     @property
-    def under_way(self) -> list[Try]:
-        """Attempts that are being made, by workers that all know the time."""
+    def under_way(self) -> list[Attempt]:
+        """Attempts being made by workers whose clock was not put back meanwhile."""
         return [attempt for attempt in self.attempts if not (attempt.over or attempt.confused)]
 
     def taken(self) -> bool:
         return any(attempt.answer == "http_200" for attempt in self.attempts)
 
-    def silent_since(self, moment: datetime) -> bool:
+    def untouched_since(self, moment: datetime) -> bool:
         tried = self.attempts[-1].at if self.attempts else None
         signs = (self.created_at, tried, self.queued_again_at)
         return self.status == Status.PENDING and all(sign is None or sign < moment for sign in signs)
@@ -135,7 +133,7 @@ class Life:
 
 @dataclass(kw_only=True)
 class KeyUse:
-    """A request under an idempotency key, and the event that it was answered with."""
+    """A request under an idempotency key, and the event that its answer named."""
 
     body: str
     at: datetime
@@ -143,8 +141,13 @@ class KeyUse:
     event: Life | None = None
 
     def within(self, moment: datetime) -> bool:
-        """Whether a key is remembered that was used first at that moment."""
+        """Whether a key first used at that moment is still remembered."""
         return (self.at - moment).total_seconds() < KEY_SECONDS
+
+
+def attributes(item: dict[str, Any]) -> dict[str, Any]:
+    """An item's values, without binary ones: no promise is about a payload's bytes."""
+    return plain({name: value for name, value in item.items() if "B" not in value})
 
 
 def key_in_item(item: dict[str, Any]) -> EventKey:

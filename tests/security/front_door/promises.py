@@ -161,7 +161,7 @@ def _is_accepted_exactly_if_it_is_owed(outcome: Outcome) -> bool:
 
 
 def _is_stored_as_it_was_sent(outcome: Outcome) -> bool:
-    for event in outcome.stored:
+    for event in (delivery.event for delivery in outcome.stored):
         try:
             sent = json.loads(sent_body(outcome.request), parse_constant=_no_constant)
             kept = json.loads(event.body or b"", parse_constant=_no_constant)

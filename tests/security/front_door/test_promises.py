@@ -50,10 +50,12 @@ def errors(*fields: Any, message: str = "is required") -> Outcome:
 
 
 def stored(old: bytes, new: bytes) -> Outcome:
-    (event,) = ACCEPTED.stored
-    assert event.body is not None
-    assert old in event.body
-    return replace(ACCEPTED, stored=[replace(event, body=event.body.replace(old, new))])
+    (delivery,) = ACCEPTED.stored
+    body = delivery.event.body
+    assert body is not None
+    assert old in body
+    other = replace(delivery.event, body=body.replace(old, new))
+    return replace(ACCEPTED, stored=[replace(delivery, event=other)])
 
 
 OUTCOMES: Mapping[str, list[Outcome]] = {

@@ -13,7 +13,6 @@ from handlers.store.table import typed
 from local.receiver import Receiver, accepts, refuses
 from local.stack import LocalStack
 from local.waiting import wait_for
-from tests.handlers.receivers import answers, receiver
 from tests.security.leaks.gathering import gather
 from tests.security.leaks.marks import WEBHOOK_SECRET_PREFIX
 from tests.security.leaks.system import (
@@ -30,6 +29,7 @@ from tests.security.leaks.system import (
     MarkedSystem,
 )
 from tests.security.permissions.roles import read_roles
+from tests.support.raw_receiver import answers, receiver
 
 _TAKEN, _REFUSED = "order.created", "order.refused"
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,10 +17,9 @@ from handlers.store.queue import Queue
 from handlers.store.table import Table
 from local.deployer.resources.functions import invoke
 from local.errors import LocalStackError
-from local.receiver import Receiver
 from local.stack import LocalStack
 from tests.faults.invocation import Outcome
-from tests.faults.world import World
+from tests.faults.testbed import Testbed
 from tests.handlers.factories import a_delivery
 from tests.security.permissions.roles import Role, read_roles
 
@@ -43,16 +42,16 @@ def promise(held: bool, text: str) -> None:
         raise FlowBrokenError(f"not so: {text}")
 
 
-class DeployedSystem(World):
+class DeployedSystem(Testbed):
     """The handlers are the deployed functions: what their roles do not grant is refused."""
 
-    def __init__(self, stack: LocalStack, receiver: Receiver) -> None:
+    def __init__(self, stack: LocalStack) -> None:
         self.roles: Mapping[str, Role] = read_roles(stack.aws)
-        super().__init__(stack, receiver)
+        super().__init__(stack)
 
-    def begin_anew(self) -> None:
+    def start_over(self) -> None:
         """Empty the table and the queues, and create a tenant whose key no function has seen."""
-        super().begin_anew()
+        super().start_over()
         self.receiver.trust(self.tenant.webhook_secret)
 
     def run(self, function: str, event: Any, _fate: None = None, *, seconds: float = 0) -> Outcome:
@@ -67,7 +66,7 @@ class DeployedSystem(World):
             raise FlowBrokenError(str(error)) from error
         return Outcome(answer=json.loads(answer))
 
-    def send(self, *, key: str) -> requests.Response:
+    def post_over_http(self, *, key: str) -> requests.Response:
         """Post an event over HTTP, under an idempotency key."""
         with requests.Session() as session:
             session.trust_env = False  # proxies are for other hosts
@@ -126,9 +125,9 @@ class DeployedSystem(World):
 @contextmanager
 def open_deployed_system() -> Generator[DeployedSystem]:
     """A stack as it is deployed, with its event source mapping off, and a receiver on this machine."""
-    with ExitStack() as stage:
-        stack = stage.enter_context(LocalStack(config={"statusIndexShards": _SHARDS}))
+    with LocalStack(config={"statusIndexShards": _SHARDS}) as stack:
         (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]
         stack.aws.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        receiver = stage.enter_context(Receiver(clock=stack.clock.now))
-        yield DeployedSystem(stack, receiver)
+        system = DeployedSystem(stack)
+        with system.receiver:
+            yield system

@@ -29,8 +29,8 @@ class Flow:
 
 def _a_post_is_accepted(system: DeployedSystem) -> None:
     event_id = _accepted(system, "first")
-    event = system.stack.delivery(system.tenant.tenant_id, event_id)
-    promise(event is not None and event.status == Status.PENDING, "the event is in the table")
+    delivery = system.stack.delivery(system.tenant.tenant_id, event_id)
+    promise(delivery is not None and delivery.status == Status.PENDING, "the event is in the table")
     promise([message.event_id for message in system.stack.queued()] == [event_id], "it is in the queue")
 
 
@@ -41,27 +41,27 @@ def _a_repeated_post_is_the_same_event(system: DeployedSystem) -> None:
 
 
 def _accepted(system: DeployedSystem, key: str) -> str:
-    answer = system.send(key=key)
+    answer = system.post_over_http(key=key)
     promise(answer.status_code == HTTPStatus.ACCEPTED, f"202, not {answer.status_code} {answer.text}")
     return answer.json()["id"]
 
 
 def _an_attempt_delivers(system: DeployedSystem) -> None:
     system.receiver.answer(TYPE, accepts)
-    event = system.queue(system.store())
+    delivery = system.queue(system.store())
     answer = system.run("worker", system.receive()).answer
     promise(answer == {"batchItemFailures": []}, f"the message is done with, not {answer}")
-    _delivered(system, event.key.event_id)
-    promise(system.found(event).status == Status.DELIVERED, "the event is DELIVERED")
+    _delivered(system, delivery.key.event_id)
+    promise(system.found(delivery).status == Status.DELIVERED, "the event is DELIVERED")
 
 
 def _a_failed_attempt_is_repeated_after_a_minute(system: DeployedSystem) -> None:
     system.receiver.answer(TYPE, refuses)
-    event, began = system.queue(system.store()), system.stack.clock.now()
+    delivery, began = system.queue(system.store()), system.stack.clock.now()
     system.run("worker", system.receive())
     ended = system.stack.clock.now()
-    promise(len(system.receiver.deliveries(event.key.event_id)) == 1, "there was one attempt")
-    promise(system.found(event).status == Status.PENDING, "the event is PENDING")
+    promise(len(system.receiver.deliveries(delivery.key.event_id)) == 1, "there was one attempt")
+    promise(system.found(delivery).status == Status.PENDING, "the event is PENDING")
     (message,) = system.stack.queued()
     # Visibility comes in whole seconds, rounded down.
     in_time = began + 59 <= message.visible_at <= ended + 66
@@ -70,11 +70,11 @@ def _a_failed_attempt_is_repeated_after_a_minute(system: DeployedSystem) -> None
 
 def _the_mapping_hands_messages_to_the_worker(system: DeployedSystem) -> None:
     system.receiver.answer(TYPE, accepts)
-    event = system.queue(system.store())
+    delivery = system.queue(system.store())
     with system.consumer():
-        wait_for("a delivery", lambda: system.found(event).status == Status.DELIVERED, seconds=_SECONDS)
+        wait_for("a delivery", lambda: system.found(delivery).status == Status.DELIVERED, seconds=_SECONDS)
         wait_for("an empty queue", lambda: not system.stack.queued(), seconds=_SECONDS)
-    _delivered(system, event.key.event_id)
+    _delivered(system, delivery.key.event_id)
 
 
 def _delivered(system: DeployedSystem, event_id: str) -> None:
@@ -84,15 +84,15 @@ def _delivered(system: DeployedSystem, event_id: str) -> None:
 
 def _a_dead_letter_is_sent_again(system: DeployedSystem) -> None:
     """Only the tenant's own, and to its current target."""
-    event = system.failed(target_url="https://moved.example/hooks")
+    delivery = system.failed(target_url="https://moved.example/hooks")
     other = system.failed(system.other_tenant())
     report = system.requeue().answer
-    sent = {"requeued": 1, "skipped": 0, "remaining": 0, "eventIds": [event.key.event_id]}
+    sent = {"requeued": 1, "skipped": 0, "remaining": 0, "eventIds": [delivery.key.event_id]}
     promise(sent.items() <= report.items(), f"just that event is sent again, not {report}")
-    now = system.found(event)
+    now = system.found(delivery)
     promise((now.status, now.attempts) == (Status.PENDING, 0), "it is PENDING again, with all its attempts")
     promise(now.target_url == system.receiver.url, "it goes to the tenant's current target")
-    promise([m.event_id for m in system.stack.queued()] == [event.key.event_id], "it is in the queue")
+    promise([m.event_id for m in system.stack.queued()] == [delivery.key.event_id], "it is in the queue")
     promise([m.event_id for m in system.stack.dead_letters()] == [other.key.event_id], "its letter is gone")
 
 
@@ -106,9 +106,11 @@ def _what_the_limit_leaves_is_at_hand_at_once(system: DeployedSystem) -> None:
 
 
 def _a_lost_event_is_queued_again(system: DeployedSystem) -> None:
-    event = system.store(age=_DAY)
+    delivery = system.store(age=_DAY)
     _reconciled(system, {"stalled": 1, "waiting": 0, "queued": 1})
-    promise([message.event_id for message in system.stack.queued()] == [event.key.event_id], "it is queued")
+    promise(
+        [message.event_id for message in system.stack.queued()] == [delivery.key.event_id], "it is queued"
+    )
     _reconciled(system, {"stalled": 0, "waiting": 1, "queued": 0})
 
 

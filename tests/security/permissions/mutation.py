@@ -77,7 +77,7 @@ def prove(system: DeployedSystem, right: Right) -> Proof:
 
 def broken(system: DeployedSystem, flow: Flow) -> str:
     """How a flow breaks now; empty if it holds."""
-    system.begin_anew()
+    system.start_over()
     try:
         flow.run(system)
     except FlowBrokenError as error:

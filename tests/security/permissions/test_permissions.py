@@ -65,9 +65,9 @@ def test_a_permission_that_nothing_needs_is_found(system: DeployedSystem):
     statements = [*role.policy["Statement"]]
     statements[position] = wider
     with policy_instead(system.stack.aws, role, {**role.policy, "Statement": statements}):
-        widened = DeployedSystem(system.stack, system.receiver)
-
-        proof = prove(widened, superfluous)
+        widened = DeployedSystem(system.stack)
+        with widened.receiver:
+            proof = prove(widened, superfluous)
 
     assert proof.flow is None
     assert "ingest: sqs:PurgeQueue on delivery-queue: nothing breaks without it" in str(proof.fault)

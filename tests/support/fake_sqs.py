@@ -1,9 +1,10 @@
 """SQS's standard queues in memory, with a clock that is passed in: what a client is promised, and no more.
 
-By the Developer Guide: a message that was received is hidden for the visibility timeout, then handed out
-again; a change of it counts from the moment of the change; a message that would be handed out once more often
-than the redrive policy allows goes to the dead-letter queue instead. Messages come in any order and sometimes
-twice. Only the latest receipt handle of a message is sure to work, so here the older ones do nothing.
+By the Developer Guide, SQS hides a received message for the visibility timeout, then hands it out again. A
+change of the visibility counts from the moment of the change. A message that was received as often as the
+redrive policy allows goes to the dead-letter queue instead of being handed out once more. Messages come in
+any order and sometimes twice. Only a message's latest receipt handle is sure to work, so older ones do
+nothing here.
 """
 
 # ruff: noqa: N803 - requests are spelled as the client spells them
@@ -22,7 +23,7 @@ _MAX_VISIBILITY_SECONDS = 43_200
 
 @dataclass
 class _Message:
-    """A message in a queue; `visible_at` is in the past while it waits to be handed out."""
+    """A message in a queue; while it waits to be handed out, `visible_at` is in the past."""
 
     message_id: str
     body: str
@@ -38,7 +39,7 @@ class _Queue:
 
 
 class FakeSqs:
-    """As much of the SQS client as the system calls, and what a test wants to know and to happen."""
+    """The operations of the SQS client that the system calls, and what a test asks and steers."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         """Keep time by `clock`, in seconds."""
@@ -46,7 +47,7 @@ class FakeSqs:
         self._queues: dict[str, _Queue] = {}
         self._numbers = count(1)
         self.next_index: Callable[[int], int] = lambda _: 0
-        """Which one of so many visible messages, the oldest first, is handed out next."""
+        """Picks the message to hand out next: given the number of visible ones, its index, oldest first."""
 
     def create_queue(self, url: str, *, dlq_url: str | None = None) -> None:
         self._queues[url] = _Queue(dlq_url)
@@ -71,7 +72,7 @@ class FakeSqs:
         return {"Messages": received} if received else {}
 
     def receive_duplicate(self, *, QueueUrl: str) -> dict[str, Any]:
-        """A message that another consumer has in hand, as standard queues deliver "more than once"."""
+        """Hand out a message that another consumer still has: standard queues deliver "more than once"."""
         now = self._clock()
         in_flight = [message for message in self._queues[QueueUrl].messages if message.visible_at > now]
         if not in_flight:
@@ -105,15 +106,15 @@ class FakeSqs:
         return {}
 
     def bodies(self, url: str) -> list[str]:
-        """The bodies of all messages of a queue, those in flight among them."""
+        """The bodies of all messages of a queue, including those in flight."""
         return [message.body for message in self._queues[url].messages]
 
     def in_flight(self, url: str) -> int:
-        """How many messages of a queue are hidden."""
+        """The number of hidden messages of a queue."""
         return len(self.bodies(url)) - len(self._visible(url))
 
     def next_visible_at(self, url: str) -> float | None:
-        """When the next message can be handed out, at the earliest; None when there is none."""
+        """The earliest time at which a message can be handed out; None if the queue is empty."""
         return min((message.visible_at for message in self._queues[url].messages), default=None)
 
     def _visible(self, url: str) -> list[_Message]:

@@ -1,6 +1,8 @@
-"""Receivers as the world has them: each answers in raw bytes, connection by connection, as scripted."""
+"""A receiver that answers in raw bytes: a script runs for each connection."""
 
 import socket
+import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +13,12 @@ Script = Callable[[socket.socket, "Receiver"], None]
 
 @dataclass
 class Receiver:
-    """A listening socket and what came in."""
+    """A listening socket and what it received.
+
+    Attributes:
+        requests: the bytes of each request.
+        closed: set once the receiver stops.
+    """
 
     port: int
     requests: list[bytes] = field(default_factory=list[bytes])
@@ -35,7 +42,7 @@ def receiver(script: Script) -> Iterator[Receiver]:
                 script(connection, running)
 
         def accept() -> None:
-            with suppress(OSError):  # the listening socket is closed when the test is over
+            with suppress(OSError):  # the context closes the listening socket
                 while True:
                     connection, _ = server.accept()
                     running.connections += 1
@@ -81,7 +88,7 @@ def answers(*responses: bytes) -> Script:
 
 
 def answers_then(before: bytes, again: bytes, *, every: float = 0.01) -> Script:
-    """Answer with `before`, then send `again` over and over until nobody listens."""
+    """Answer with `before`, then repeat `again` until the client or the receiver stops."""
 
     def script(connection: socket.socket, running: Receiver) -> None:
         read_request(connection, running)
@@ -90,6 +97,33 @@ def answers_then(before: bytes, again: bytes, *, every: float = 0.01) -> Script:
             connection.sendall(again)
 
     return script
+
+
+def resets(before: bytes = b"") -> Script:
+    """Answer with these bytes, then reset the connection."""
+
+    def script(connection: socket.socket, running: Receiver) -> None:
+        read_request(connection, running)
+        connection.sendall(before)
+        reset_on_close(connection)
+
+    return script
+
+
+def reset_on_close(connection: socket.socket) -> None:
+    """Closing this connection sends RST, not FIN."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def over_tls(context: ssl.SSLContext, script: Script) -> Script:
+    """Shake hands by this context, then follow the script."""
+
+    def encrypted(connection: socket.socket, running: Receiver) -> None:
+        # Wrapping detaches the socket, and the receiver needs its own to end this connection.
+        with context.wrap_socket(connection.dup(), server_side=True) as secure:
+            script(secure, running)
+
+    return encrypted
 
 
 def response(status: str = "200 OK", body: bytes = b"", *headers: str) -> bytes:
