@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from handlers.intake.submission import MAX_FIELD_ERRORS, MAX_FIELD_NAME, MESSAGES
 from handlers.model.tenant import hash_api_key
 from tests.handlers.factories import TARGET_URL
-from tests.support import front_door
+from tests.support import front_door as door
 from tests.support.front_door import Outcome
 
 ACCEPTED = 202
@@ -38,21 +38,10 @@ MAX_CPU_MS = 1000.0
 quadratic parsing take far longer than this at such sizes."""
 
 _INTERNAL = (
-    *(
-        front_door.TENANT_TABLE,
-        front_door.EVENTS_TABLE,
-        front_door.QUEUE_URL,
-        front_door.ACCOUNT,
-        front_door.API_KEY,
-    ),
-    *(
-        front_door.DISABLED_KEY,
-        hash_api_key(front_door.API_KEY),
-        hash_api_key(front_door.DISABLED_KEY),
-        TARGET_URL,
-    ),
-    *("whsec_", "Traceback", "Error", "Exception", "Problem", "object at 0x", ".py", "/var/", "/opt/"),
-    *("site-packages", "handlers", "pydantic", "botocore", "boto3", "dynamodb", "amazonaws", "arn:aws"),
+    *(door.TENANT_TABLE, door.EVENTS_TABLE, door.QUEUE_URL, door.ACCOUNT, door.API_KEY, door.DISABLED_KEY),
+    *(hash_api_key(door.API_KEY), hash_api_key(door.DISABLED_KEY), TARGET_URL, "whsec_", "Traceback"),
+    *("Error", "Exception", "Problem", "object at 0x", ".py", "/var/", "/opt/", "site-packages", "handlers"),
+    *("pydantic", "botocore", "boto3", "dynamodb", "amazonaws", "arn:aws"),
 )
 _MESSAGE = re.compile(
     "|".join(
