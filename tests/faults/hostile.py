@@ -14,7 +14,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -34,11 +34,14 @@ from tests.support.raw_receiver import (
     Script,
     answers,
     answers_then,
+    never_accepts,
     over_tls,
     read_request,
     receiver,
     resets,
     response,
+    says,
+    says_nothing,
 )
 
 HOST = "receiver.example"
@@ -144,36 +147,6 @@ def certified(host: str = HOST, *, trusted: bool = True, **validity: datetime) -
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert(host, **validity).configure_cert(context)
         over_tls(context, answers(response()))(connection, running)
-
-    return script
-
-
-@contextmanager
-def never_accepts() -> Iterator[Receiver]:
-    """A listening socket whose queue is full: the kernel answers nobody else."""
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as queued:
-        port: int = server.getsockname()[1]
-        while True:
-            connection = queued.enter_context(socket.socket())
-            connection.settimeout(0.1)
-            try:
-                connection.connect(("127.0.0.1", port))
-            except TimeoutError:
-                break
-        yield Receiver(port=port)
-
-
-def says_nothing(connection: socket.socket, running: Receiver) -> None:
-    """Keep the connection open."""
-    running.closed.wait()
-
-
-def says(raw: bytes) -> Script:
-    """Send these bytes after the first that come in, whatever those are, and close."""
-
-    def script(connection: socket.socket, running: Receiver) -> None:
-        connection.recv(65536)
-        connection.sendall(raw)
 
     return script
 

@@ -22,7 +22,7 @@ def requeue_under_fire(testbed: Testbed, *, events: int, rate: float) -> Row:
     testbed.start_over()
     failed = store_copies(testbed, a_failed, events)
     delivered = store_copies(testbed, a_delivered, events // _DELIVERED_PER_FAILED)
-    testbed.send("dlq_url", *failed, *delivered)
+    testbed.enqueue("dlq_url", *failed, *delivered)
 
     half_way = Fate(KILLED_AFTER, "SendMessage queue", events // 2)
     first = testbed.requeue(half_way, seconds=_SECONDS_LEFT, ratePerSecond=rate)

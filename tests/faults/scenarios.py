@@ -102,7 +102,7 @@ def _message_of_an_event_without_attempts_left(testbed: Testbed) -> Any:
 def _message_of_a_held_event(testbed: Testbed) -> Any:
     """The worker died in an attempt, and another message of the event comes right then."""
     testbed.work(_message_for(accepts)(testbed), _IN_THE_ATTEMPT)
-    testbed.send("queue_url", testbed.accepted[0])
+    testbed.enqueue("queue_url", testbed.accepted[0])
     return testbed.receive()
 
 
@@ -127,7 +127,7 @@ def _delivered_with_dead_letter(testbed: Testbed) -> None:
     testbed.receiver.answer(TYPE, accepts)
     testbed.post()
     testbed.drain()
-    testbed.send("dlq_url", testbed.accepted[0])
+    testbed.enqueue("dlq_url", testbed.accepted[0])
 
 
 def _purged(testbed: Testbed) -> None:

@@ -15,7 +15,7 @@ def test_ten_thousand_events_that_merely_wait_cause_no_send_and_once_purged_they
         waiting_event = posted(testbed)
         testbed.start_over()
         events = store_copies(testbed, waiting_event, EVENTS, age=timedelta(days=1))
-        testbed.send("queue_url", *events)
+        testbed.enqueue("queue_url", *events)
 
         waiting = testbed.reconcile(seconds=SECONDS)
 

@@ -36,7 +36,7 @@ from handlers.store.tenant_registry import TenantRegistry
 from tests.faults.life.aws import SimulatedAws
 from tests.faults.life.functions import STALLED_AFTER_SECONDS
 from tests.faults.life.process import Process
-from tests.faults.life.records import DLQ, HOUR, QUEUE, Dies, Fault, Happening, Interlude, Kind
+from tests.faults.life.records import DLQ, HOUR, KINDS, QUEUE, Dies, Fault, Happening, Interlude
 from tests.faults.life.simulation import BODIES, Simulation
 from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE, _create_tables
 from tests.handlers.factories import NOON, TARGET_URL
@@ -60,7 +60,7 @@ TWICE = Interlude(call=None, happenings=(Happening.DUPLICATE,), fault=None)
 REQUEUED = Interlude(call=None, happenings=(Happening.REQUEUE, Happening.WORK), fault=None)
 ANSWERS = ("http_500", "http_200", "timeout", "http_429", "http_410")
 
-_kinds = st.sampled_from(Kind)
+_kinds = st.sampled_from(KINDS)
 _faults = st.none() | st.builds(Fault, st.none() | st.integers(1, 12), _kinds)
 _faults_of_posts = st.none() | st.builds(Fault, st.integers(1, 7), _kinds)
 # Most of what can go wrong is between two workers.

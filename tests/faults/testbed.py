@@ -47,10 +47,10 @@ class Testbed:
 
     __test__ = False
 
-    def __init__(self, stack: LocalStack) -> None:
-        """Use a running stack whose event source mapping is off."""
+    def __init__(self, stack: LocalStack, receiver: Receiver | None = None) -> None:
+        """Use a running stack whose event source mapping is off, and a receiver of its own unless given."""
         self.stack = stack
-        self.receiver = Receiver(clock=stack.clock.now, on_delivery=self._on_delivery)
+        self.receiver = receiver or Receiver(clock=stack.clock.now, on_delivery=self._on_delivery)
         self.accepted: list[str] = []
         self.requeues: Counter[str] = Counter()
         self._environment = cache(self._declared_environment)
@@ -190,7 +190,7 @@ class Testbed:
         """The events that have a message in the dead-letter queue."""
         return {message.event_id for message in self.stack.dead_letters()}
 
-    def send(self, queue: str, *event_ids: str) -> None:
+    def enqueue(self, queue: str, *event_ids: str) -> None:
         """Send a message for each of these events to the queue of that stack output, as the system does."""
         for begin in range(0, len(event_ids), 10):
             self.stack.aws.sqs.send_message_batch(

@@ -5,7 +5,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 Script = Callable[[socket.socket, "Receiver"], None]
@@ -58,6 +58,21 @@ def receiver(script: Script) -> Iterator[Receiver]:
                 connection.shutdown(socket.SHUT_RDWR)
 
 
+@contextmanager
+def never_accepts() -> Iterator[Receiver]:
+    """A listening socket whose queue is full: the kernel answers nobody else."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server, ExitStack() as queued:
+        port: int = server.getsockname()[1]
+        while True:
+            connection = queued.enter_context(socket.socket())
+            connection.settimeout(0.1)
+            try:
+                connection.connect(("127.0.0.1", port))
+            except TimeoutError:
+                break
+        yield Receiver(port=port)
+
+
 def read_request(connection: socket.socket, running: Receiver) -> bytes:
     """Read one request with its body."""
     received = b""
@@ -95,6 +110,21 @@ def answers_then(before: bytes, again: bytes, *, every: float = 0.01) -> Script:
         connection.sendall(before)
         while not running.closed.wait(every):
             connection.sendall(again)
+
+    return script
+
+
+def says_nothing(connection: socket.socket, running: Receiver) -> None:
+    """Keep the connection open."""
+    running.closed.wait()
+
+
+def says(raw: bytes) -> Script:
+    """Send these bytes after the first that come in, whatever those are, and close."""
+
+    def script(connection: socket.socket, running: Receiver) -> None:
+        connection.recv(65536)
+        connection.sendall(raw)
 
     return script
 

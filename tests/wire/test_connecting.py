@@ -13,9 +13,8 @@ from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.deadline import Deadline
 from handlers.delivery.lookups import Lookups
 from handlers.delivery.transport import Transport
-from tests.faults.hostile import never_accepts
 from tests.handlers.factories import a_delivery, a_tenant
-from tests.support.raw_receiver import answers, receiver, response
+from tests.support.raw_receiver import answers, never_accepts, receiver, response
 from tests.wire.scripted import TLS
 
 NO_HURRY = 10.0

@@ -17,9 +17,17 @@ from cryptography.x509.oid import NameOID
 
 from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
-from tests.faults.hostile import says
 from tests.handlers.factories import a_delivery, a_tenant
-from tests.support.raw_receiver import Receiver, Script, answers, over_tls, receiver, reset_on_close, response
+from tests.support.raw_receiver import (
+    Receiver,
+    Script,
+    answers,
+    over_tls,
+    receiver,
+    reset_on_close,
+    response,
+    says,
+)
 from tests.wire.tickets import TicketServer
 
 HOST = "receiver.example"

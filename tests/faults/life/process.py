@@ -9,12 +9,12 @@ from handlers.delivery.attempt import AttemptResult
 from handlers.model.delivery import Delivery, Status
 from handlers.store.aws import AWS_ERRORS
 from handlers.store.schema import QUEUED_AT
+from tests.faults.fates import KILLED_AFTER, KILLED_BEFORE, THROTTLED, UNANSWERED, UNANSWERED_ONCE
 from tests.faults.life.records import (
     HOUR,
     Dies,
     Fault,
     Interlude,
-    Kind,
     attributes,
     key_in_item,
     key_in_message,
@@ -69,16 +69,16 @@ class Process:
         self._begin_call()
         self._interrupt()
         kind = self._befalls()
-        if kind is Kind.DIES_BEFORE:
+        if kind == KILLED_BEFORE:
             self._die()
-        if kind is Kind.THROTTLED:
+        if kind == THROTTLED:
             raise ClientError({"Error": {"Code": "ThrottlingException"}}, operation)
         answer = self._observed(operation, request, make())
-        if kind is Kind.DIES_AFTER:
+        if kind == KILLED_AFTER:
             self._die()
-        if kind is Kind.UNANSWERED:
+        if kind == UNANSWERED:
             raise ReadTimeoutError(endpoint_url="https://aws.example")
-        return self._observed(operation, request, make()) if kind is Kind.REPEATED else answer
+        return self._observed(operation, request, make()) if kind == UNANSWERED_ONCE else answer
 
     def make_attempt(self, delivery: Delivery) -> AttemptResult:
         """Make an attempt."""
@@ -87,10 +87,10 @@ class Process:
         attempt = self.simulation.attempt_begins(delivery.key)
         self._interrupt(attempting=True)
         attempt.over = True
-        if kind is Kind.DIES_BEFORE:
+        if kind == KILLED_BEFORE:
             self._die()
         attempt.answer, self.last_attempt = next(self.simulation.answers), self.calls
-        if kind is Kind.DIES_AFTER:
+        if kind == KILLED_AFTER:
             self._die()
         return AttemptResult(
             attempt=an_attempt(attempt.answer, at=attempt.at),
@@ -107,7 +107,7 @@ class Process:
         if self.interlude and self.interlude.call in (self.calls, None if attempting else self.calls):
             self.simulation.happen(self.interlude, within=self)
 
-    def _befalls(self) -> Kind | None:
+    def _befalls(self) -> str | None:
         records = self.last_attempt is not None and self.calls == self.last_attempt + 1
         if self.fault is None or self.fault.call not in (self.calls, None if records else self.calls):
             return None

@@ -12,6 +12,7 @@ from handlers.model.event import EventKey
 from handlers.model.timestamps import from_iso
 from handlers.store.schema import CREATED_AT, EVENT_ID, STATUS, TENANT_ID
 from handlers.store.table import plain
+from tests.faults.fates import KILLED_AFTER, KILLED_BEFORE, THROTTLED, UNANSWERED, UNANSWERED_ONCE
 
 QUEUE, DLQ = "deliveries", "deliveries-dlq"
 HOUR = 3600
@@ -22,14 +23,8 @@ class Dies(BaseException):
     """The process is gone: nothing more of it runs, and nothing is cleaned up."""
 
 
-class Kind(Enum):
-    """How a call can go wrong."""
-
-    DIES_BEFORE = auto()
-    DIES_AFTER = auto()
-    THROTTLED = auto()
-    UNANSWERED = auto()  # it took effect
-    REPEATED = auto()  # it took effect, and the SDK repeats it because the answer was lost
+KINDS = (KILLED_BEFORE, KILLED_AFTER, THROTTLED, UNANSWERED, UNANSWERED_ONCE)
+"""How a call can go wrong. When the answer is lost once, the SDK repeats the call."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +33,11 @@ class Fault:
 
     Attributes:
         call: the call's number, from 1; None for each call that records the outcome of an attempt.
+        kind: one of `KINDS`.
     """
 
     call: int | None
-    kind: Kind
+    kind: str
 
 
 class Happening(Enum):

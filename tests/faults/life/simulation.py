@@ -133,8 +133,8 @@ class Simulation:
         # The count goes down when a new round of attempts begins, and never otherwise.
         reset = after[ATTEMPTS] < life.item[ATTEMPTS]
         self.require("only a requeue begins anew", not reset or by_requeue, life)
-        for promise in ON_WRITE:
-            self.require(promise.__doc__ or "", promise(life, after, reset=reset), (life, after))
+        for promise, kept in ON_WRITE.items():
+            self.require(promise, kept(life, after, reset), (life, after))
         life.item = after
         if reset:
             life.first_of_round = len(life.attempts)
@@ -144,8 +144,8 @@ class Simulation:
         life = self.lives[key]
         attempt = Attempt(at=self.clock())
         life.attempts.append(attempt)
-        for promise in ON_ATTEMPT:
-            self.require(promise.__doc__ or "", promise(life), life)
+        for promise, kept in ON_ATTEMPT.items():
+            self.require(promise, kept(life), life)
         return attempt
 
     # What processes do
