@@ -28,7 +28,7 @@ import trustme
 from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
 from tests.faults.report import Row
-from tests.handlers.factories import a_delivery, a_tenant
+from tests.support.factories import a_delivery, a_tenant
 from tests.support.raw_receiver import (
     Receiver,
     Script,

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 from handlers.store import schema
 from tests.faults.fates import AWS_FAULTS, KILLED_AFTER, KILLED_BEFORE, RECEIVER, Fate, let_aws_fail
-from tests.handlers.factories import LambdaContext
+from tests.support.factories import LambdaContext
 
 _GRACE_SECONDS = 10
 

@@ -38,8 +38,8 @@ from tests.faults.life.functions import STALLED_AFTER_SECONDS
 from tests.faults.life.process import Process
 from tests.faults.life.records import DLQ, HOUR, KINDS, QUEUE, Dies, Fault, Happening, Interlude
 from tests.faults.life.simulation import BODIES, Simulation
-from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE, _create_tables
-from tests.handlers.factories import NOON, TARGET_URL
+from tests.support.factories import NOON, TARGET_URL
+from tests.support.moto_aws import EVENTS_TABLE, TENANT_TABLE, _create_tables
 
 SEED = int(os.environ.get("LIFE_SEED", "1"))
 STORIES = int(os.environ.get("LIFE_STORIES", "300"))

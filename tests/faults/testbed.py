@@ -23,8 +23,8 @@ from local.receiver import Delivery, Receiver
 from local.stack import LocalStack
 from tests.faults.fates import KILLED_AFTER, RECEIVER, Fate
 from tests.faults.invocation import Outcome, invoke
-from tests.handlers.factories import a_request
 from tests.support.event_source import batch_of, done
+from tests.support.factories import a_request
 
 TYPE = "order.created"
 STATUS_CODE = "statusCode"

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from handlers import logs
 from handlers.environment import WorkerEnvironment
-from tests.handlers.factories import LambdaContext
+from tests.support.factories import LambdaContext
 
 WORKER = {
     "TENANT_TABLE_NAME": "TenantApiKeys-1",

@@ -17,7 +17,8 @@ from handlers.store.events import EventStore
 from handlers.store.idempotency import IdempotencyStore
 from handlers.store.queue import Queue
 from handlers.store.tenants import TenantStore
-from tests.handlers.conftest import (
+from tests.support.factories import NOON, TARGET_URL, LambdaContext, a_body, a_request
+from tests.support.moto_aws import (
     EVENTS_TABLE,
     RETENTION,
     SHARDS,
@@ -27,7 +28,6 @@ from tests.handlers.conftest import (
     events_table,
     tenant_table,
 )
-from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_body, a_request
 
 
 def a_service(

@@ -19,8 +19,7 @@ from handlers.model.tenant import Tenant
 from handlers.store.deliveries import DeliveryStore
 from handlers.store.queue import MalformedMessageError, Message, Queue
 from handlers.store.tenants import TenantStore
-from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE, Aws, FailingClient, events_table, tenant_table
-from tests.handlers.factories import (
+from tests.support.factories import (
     NOON,
     TARGET_URL,
     LambdaContext,
@@ -29,6 +28,7 @@ from tests.handlers.factories import (
     an_attempt,
     incompressible,
 )
+from tests.support.moto_aws import EVENTS_TABLE, TENANT_TABLE, Aws, FailingClient, events_table, tenant_table
 from tests.support.raw_receiver import answers, receiver, response
 
 HOLD = 60

@@ -11,7 +11,7 @@ from handlers.store.table import Table
 from local.deployer.resources.functions import invoke
 from local.errors import ProgramError
 from local.stack import LocalStack
-from tests.handlers.factories import a_delivery
+from tests.support.factories import a_delivery
 
 if TYPE_CHECKING:
     from types_boto3_lambda.type_defs import FunctionConfigurationTypeDef

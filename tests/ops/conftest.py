@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE, Aws, aws, moto_clients
 from tests.support.command_line import Done, Ops, run_ops
+from tests.support.moto_aws import EVENTS_TABLE, TENANT_TABLE, Aws, aws, moto_clients
 
 __all__ = ["aws", "moto_clients"]
 

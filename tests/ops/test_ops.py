@@ -16,8 +16,8 @@ from handlers.model.tenant import new_api_key
 from ops.errors import OpsError, aws_errors_explained
 from ops.seed import DEFAULT_FILE, read_seed
 from ops.stack import Outputs, Stack, outputs_of_pulumi
-from tests.handlers.conftest import TENANT_TABLE, Aws
 from tests.support.command_line import Ops, run_ops
+from tests.support.moto_aws import TENANT_TABLE, Aws
 
 TARGET = "https://acme.example/hooks"
 

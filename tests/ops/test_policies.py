@@ -17,9 +17,9 @@ from handlers.recovery.requeue_report import RequeueReport
 from handlers.store import schema
 from ops import policies
 from ops.__main__ import app
-from tests.handlers.conftest import TENANT_TABLE, Aws
 from tests.support.command_line import Ops, run_ops
 from tests.support.configurations import every_recording, recorded
+from tests.support.moto_aws import TENANT_TABLE, Aws
 
 DEPLOYER, OPERATOR = policies.deployer_policy(), policies.operator_policy()
 OURS = ("webhooks-", "/aws/vendedlogs/webhooks-")

@@ -13,9 +13,9 @@ from handlers.requeue import respond
 from ops.errors import OpsError
 from ops.requeue import _EXPLANATIONS, _invoke
 from ops.stack import Stack
-from tests.handlers.conftest import Aws
-from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_delivery
 from tests.support.command_line import Ops
+from tests.support.factories import NOON, TARGET_URL, LambdaContext, a_delivery
+from tests.support.moto_aws import Aws
 
 
 class FakeLambda:

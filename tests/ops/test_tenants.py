@@ -9,8 +9,8 @@ import pytest
 from handlers.model.tenant import key_id_of
 from handlers.model.timestamps import from_iso
 from handlers.store import schema
-from tests.handlers.conftest import TENANT_TABLE, Aws
 from tests.support.command_line import Ops
+from tests.support.moto_aws import TENANT_TABLE, Aws
 
 TARGET = "https://acme.example/hooks"
 

@@ -35,7 +35,7 @@ from handlers.store.idempotency import IdempotencyStore
 from handlers.store.queue import Queue
 from handlers.store.table import Table, typed
 from handlers.store.tenants import TenantStore
-from tests.handlers.factories import NOON, TARGET_URL, LambdaContext, a_body
+from tests.support.factories import NOON, TARGET_URL, LambdaContext, a_body
 from tests.support.fake_sqs import FakeSqs
 
 # No request holds these names by chance: an answer with one of them gives something away.

@@ -14,7 +14,7 @@ from handlers.delivery.exchange import Exchange
 from handlers.delivery.outcomes import UndeliveredError
 from handlers.delivery.targets import parse_target
 from handlers.delivery.transport import Transport
-from tests.handlers.factories import a_delivery, a_tenant
+from tests.support.factories import a_delivery, a_tenant
 from tests.support.raw_receiver import receiver
 from tests.wire.answers import ANSWERS
 from tests.wire.answers.raw import End, RawAnswer, byte_by_byte

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
 from handlers.model.delivery import Delivery
-from tests.handlers.factories import a_tenant
-from tests.handlers.json_texts import submissions
+from tests.support.factories import a_tenant
 from tests.support.front_door import FrontDoor, a_request
+from tests.support.json_texts import submissions
 from tests.wire.scripted import PORT, TLS, Receiver, Script
 
 TEXTS = 500

@@ -13,7 +13,7 @@ from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.deadline import Deadline
 from handlers.delivery.lookups import Lookups
 from handlers.delivery.transport import Transport
-from tests.handlers.factories import a_delivery, a_tenant
+from tests.support.factories import a_delivery, a_tenant
 from tests.support.raw_receiver import answers, never_accepts, receiver, response
 from tests.wire.scripted import TLS
 

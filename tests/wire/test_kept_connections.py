@@ -4,7 +4,7 @@ import pytest
 
 from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import MAX_AGE_SECONDS, MAX_IDLE_SECONDS, MAX_KEPT_CONNECTIONS, Transport
-from tests.handlers.factories import Clock, a_delivery, a_tenant
+from tests.support.factories import Clock, a_delivery, a_tenant
 from tests.wire.scripted import PORT, TLS, End, Receiver, Script
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

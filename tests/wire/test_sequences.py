@@ -17,7 +17,7 @@ from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
 from handlers.model.delivery import Delivery
 from handlers.model.event import EventKey
-from tests.handlers.factories import a_delivery, a_tenant
+from tests.support.factories import a_delivery, a_tenant
 from tests.wire.scripted import PORT, TLS, End, Receiver, Script, Wire
 
 SEQUENCES = 2000

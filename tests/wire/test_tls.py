@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
-from tests.handlers.factories import a_delivery, a_tenant
+from tests.support.factories import a_delivery, a_tenant
 from tests.support.raw_receiver import (
     Receiver,
     Script,

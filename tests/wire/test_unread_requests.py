@@ -7,7 +7,7 @@ import pytest
 
 from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
-from tests.handlers.factories import a_delivery, a_tenant
+from tests.support.factories import a_delivery, a_tenant
 from tests.support.raw_receiver import Receiver, Script, receiver
 from tests.wire.scripted import TLS
 

@@ -24,8 +24,8 @@ from handlers.store.table import Table
 from handlers.store.tenants import TenantStore
 from tests.faults.life.aws import SimulatedAws
 from tests.faults.life.records import DLQ, KEY_SECONDS, QUEUE
-from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE
-from tests.handlers.factories import LambdaContext
+from tests.support.factories import LambdaContext
+from tests.support.moto_aws import EVENTS_TABLE, TENANT_TABLE
 
 HOLD_SECONDS = 60
 STALLED_AFTER_SECONDS = 5916

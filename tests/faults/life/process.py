@@ -19,7 +19,7 @@ from tests.faults.life.records import (
     key_in_item,
     key_in_message,
 )
-from tests.handlers.factories import an_attempt
+from tests.support.factories import an_attempt
 
 if TYPE_CHECKING:
     from datetime import datetime

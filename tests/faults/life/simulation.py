@@ -36,10 +36,10 @@ from tests.faults.life.records import (
     key_in_item,
     key_in_message,
 )
-from tests.handlers.conftest import EVENTS_TABLE
-from tests.handlers.factories import NOON, a_body, a_request
 from tests.support.event_source import batch_of, done
+from tests.support.factories import NOON, a_body, a_request
 from tests.support.fake_sqs import FakeSqs
+from tests.support.moto_aws import EVENTS_TABLE
 
 # Runs of the reconciler until whatever was lost is back, at five events each.
 ROUNDS_TO_RECOVER = 12

@@ -9,8 +9,8 @@ from typing import Any, NoReturn
 
 from handlers.intake.submission import MAX_FIELD_ERRORS, MAX_FIELD_NAME, MESSAGES
 from handlers.model.tenant import hash_api_key
-from tests.handlers.factories import TARGET_URL
 from tests.support import front_door as door
+from tests.support.factories import TARGET_URL
 from tests.support.front_door import Outcome
 
 ACCEPTED = 202

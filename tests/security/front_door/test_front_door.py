@@ -14,13 +14,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from handlers.store.schema import EVENT_ID, TENANT_ID
-from tests.handlers.conftest import EVENTS_TABLE, TENANT_TABLE, Aws, aws, moto_clients
 from tests.security.front_door.fuzzing import bytes_taker, can_be_guided, explore, guided
 from tests.security.front_door.inputs import requests, right_requests
 from tests.security.front_door.promises import ACCEPTED, STATUS_OF, broken_promise
 from tests.security.front_door.run import run_front_door, try_edges
 from tests.security.front_door.tally import REPLAYED, Tally
 from tests.support.front_door import TENANT_ROWS, USED_KEY, FrontDoor, InMemory, Outcome, Rows
+from tests.support.moto_aws import EVENTS_TABLE, TENANT_TABLE, Aws, aws, moto_clients
 
 __all__ = ["aws", "moto_clients"]
 

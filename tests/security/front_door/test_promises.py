@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from handlers.model.tenant import hash_api_key
-from tests.handlers.factories import a_body, a_request
 from tests.security.front_door.promises import MAX_CPU_MS, PROMISES, broken_promise
+from tests.support.factories import a_body, a_request
 from tests.support.front_door import (
     ACCOUNT,
     API_KEY,

@@ -10,10 +10,10 @@ from handlers import logs
 from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.transport import Transport
 from handlers.model.tenant import new_api_key, new_webhook_secret
-from tests.handlers.factories import a_delivery, a_tenant
 from tests.security.leaks.marks import WEBHOOK_SECRET_PREFIX, Mark, Traces, leaks
 from tests.security.leaks.story import run_marked_system
 from tests.security.leaks.system import LOG_GROUP, MarkedSystem
+from tests.support.factories import a_delivery, a_tenant
 from tests.support.raw_receiver import answers, receiver, response
 
 KEY = Mark(name="an API key", text=new_api_key(), prefix="whk_")

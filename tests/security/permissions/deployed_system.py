@@ -20,8 +20,8 @@ from local.errors import LocalStackError
 from local.stack import LocalStack
 from tests.faults.invocation import Outcome
 from tests.faults.testbed import Testbed
-from tests.handlers.factories import a_delivery
 from tests.security.permissions.roles import Role, read_roles
+from tests.support.factories import a_delivery
 
 TYPE = "order.created"
 _SHARDS = 1

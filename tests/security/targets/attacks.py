@@ -9,10 +9,10 @@ from handlers.delivery.deadline import Deadline
 from handlers.delivery.outcomes import Outcome, UndeliveredError
 from handlers.delivery.targets import Resolve, TargetNotAllowedError, parse_target, resolve
 from handlers.delivery.transport import OpenSocket, Transport
-from tests.handlers.factories import a_delivery, a_tenant
 from tests.security.part import Part
 from tests.security.targets.sockets import watched_connections
 from tests.security.targets.vectors import VECTORS, Vector
+from tests.support.factories import a_delivery, a_tenant
 from tests.support.raw_receiver import answers, receiver, response
 
 SECONDS = 10.0

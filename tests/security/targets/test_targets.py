@@ -12,10 +12,10 @@ from handlers.delivery.attempt import HttpAttempts
 from handlers.delivery.outcomes import Outcome
 from handlers.delivery.targets import is_public
 from handlers.delivery.transport import Transport
-from tests.handlers.factories import a_delivery, a_tenant
 from tests.security.targets.attacks import LURES, SECONDS, Lure, detour_to, faults_of, faults_of_lure
 from tests.security.targets.sockets import watched_connections
 from tests.security.targets.vectors import PUBLIC, PUBLIC_IPV6, SPECIAL_IPV4, SPECIAL_IPV6, VECTORS, Vector
+from tests.support.factories import a_delivery, a_tenant
 from tests.support.raw_receiver import Receiver, receiver
 
 

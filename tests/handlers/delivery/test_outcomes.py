@@ -40,6 +40,6 @@ def test_an_outcome_is_made_from_the_code_of_an_error_and_not_from_its_text(
 
 
 def test_every_outcome_is_explained_to_receivers_and_no_other_one() -> None:
-    docs = Path(__file__).parents[2] / "docs" / "receiving.md"
+    docs = Path(__file__).parents[3] / "docs" / "receiving.md"
 
     assert sorted(DOCUMENTED.findall(docs.read_text())) == sorted(Outcome)

@@ -8,7 +8,7 @@ import stripe
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from handlers.delivery.signing import signature_headers
-from tests.handlers.factories import PREVIOUS_SECRET, SECRET
+from tests.support.factories import PREVIOUS_SECRET, SECRET
 
 BODY = json.dumps({"id": "evt_1", "object": "event", "data": {"name": "Zoë ✓"}}).encode()
 

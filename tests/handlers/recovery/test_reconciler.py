@@ -12,8 +12,8 @@ from handlers.model.delivery import Delivery
 from handlers.recovery.reconciler import Reconciler
 from handlers.store.queue import Queue
 from handlers.store.stalled import StalledEvents
-from tests.handlers.conftest import EVENTS_TABLE, SHARDS, Aws, FailingClient
-from tests.handlers.factories import TARGET_URL, LambdaContext, a_delivery
+from tests.support.factories import TARGET_URL, LambdaContext, a_delivery
+from tests.support.moto_aws import EVENTS_TABLE, SHARDS, Aws, FailingClient
 
 STALLED_AFTER = timedelta(minutes=90)
 NEVER = float("inf")

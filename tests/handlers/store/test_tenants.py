@@ -5,8 +5,8 @@ import re
 from dataclasses import replace
 
 from handlers.model.tenant import hash_api_key, new_api_key, new_webhook_secret
-from tests.handlers.conftest import TENANT_TABLE, Aws
-from tests.handlers.factories import NOON, PREVIOUS_SECRET, SECRET, TARGET_URL, a_tenant
+from tests.support.factories import NOON, PREVIOUS_SECRET, SECRET, TARGET_URL, a_tenant
+from tests.support.moto_aws import TENANT_TABLE, Aws
 
 
 def create(aws: Aws, tenant_id: str = "acme"):

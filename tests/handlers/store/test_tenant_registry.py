@@ -27,8 +27,8 @@ from handlers.store.tenant_errors import (
     UnknownTenantError,
 )
 from handlers.store.tenant_registry import MAX_KEYS, TenantRegistry
-from tests.handlers.conftest import TENANT_TABLE, Aws, FailingClient, tenant_table
-from tests.handlers.factories import NOON, TARGET_URL
+from tests.support.factories import NOON, TARGET_URL
+from tests.support.moto_aws import TENANT_TABLE, Aws, FailingClient, tenant_table
 
 DAY = timedelta(hours=24)
 BODY = json.dumps({"id": "evt_1", "object": "event", "type": "order.created", "data": {}}).encode()

@@ -16,8 +16,8 @@ from handlers.delivery.targets import resolve
 from handlers.delivery.transport import Transport
 from handlers.model.delivery import Delivery
 from handlers.model.timestamps import utc_now
-from tests.handlers import factories
-from tests.handlers.factories import PREVIOUS_SECRET, SECRET, Clock, a_delivery, a_tenant, without_body
+from tests.support import factories
+from tests.support.factories import PREVIOUS_SECRET, SECRET, Clock, a_delivery, a_tenant, without_body
 from tests.support.raw_receiver import Receiver, Script, answers, answers_then, receiver, response
 
 NO_HURRY = 10.0

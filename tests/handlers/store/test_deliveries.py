@@ -1,4 +1,4 @@
-"""The table of events: what is stored, what is read back, and which writes are refused."""
+"""Deliveries: what is read back, which claims hold, and which writes are refused."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,9 +9,9 @@ from botocore.exceptions import ClientError
 from handlers.model.delivery import MAX_ATTEMPT_HISTORY, Delivery, Status
 from handlers.model.event import EventKey
 from handlers.store.deliveries import DeliveryStore
-from handlers.store.events import INLINE_PAYLOAD_BYTES, shard_of
-from tests.handlers.conftest import EVENTS_TABLE, RETENTION, SHARDS, Aws, FailingClient, events_table
-from tests.handlers.factories import NOON, TARGET_URL, a_delivery, an_attempt, incompressible, without_body
+from handlers.store.events import shard_of
+from tests.support.factories import NOON, TARGET_URL, a_delivery, an_attempt, incompressible, without_body
+from tests.support.moto_aws import EVENTS_TABLE, SHARDS, Aws, FailingClient, events_table
 
 
 def stored(aws: Aws, **changes) -> Delivery:
@@ -24,81 +24,11 @@ def read_one(aws: Aws, delivery: Delivery) -> Delivery:
     return aws.deliveries.read([delivery.key]).deliveries[delivery.key]
 
 
-def test_an_event_is_stored_with_the_attributes_of_the_contract(aws: Aws) -> None:
-    delivery = stored(aws)
-
-    item = aws.item(delivery)
-    assert item.pop("payload")
-    assert item.pop("payloadEncoding") in {"deflate", "identity"}
-    assert item == {
-        "tenantId": "acme",
-        "eventId": delivery.key.event_id,
-        "type": "order.created",
-        "status": "PENDING",
-        "attempts": 0,
-        "shard": shard_of(delivery.key.event_id, SHARDS),
-        "createdAt": "2026-11-23T12:00:00.000Z",
-        "expiresAt": int((NOON + RETENTION).timestamp()),
-        "targetUrl": TARGET_URL,
-    }
-
-
-def test_event_ids_sort_by_time_and_are_lower_case() -> None:
-    earlier, later = a_delivery(), a_delivery(now=NOON + timedelta(milliseconds=1))
-
-    assert earlier.key.event_id < later.key.event_id
-    assert earlier.key.event_id.startswith("evt_")
-    assert earlier.key.event_id == earlier.key.event_id.lower()
-
-
 @pytest.mark.parametrize("size", [1, 500, 5_000, 120_000])
 def test_what_was_stored_is_read_back_to_the_byte(aws: Aws, size: int) -> None:
     delivery = stored(aws, data={"blob": incompressible(size)})
 
     assert read_one(aws, delivery) == delivery
-
-
-def test_a_large_payload_lies_beside_the_item_that_is_updated(aws: Aws) -> None:
-    delivery = stored(aws, data={"blob": incompressible(INLINE_PAYLOAD_BYTES * 2)})
-
-    assert "payload" not in aws.item(delivery)
-    assert len(aws.items()) == 2
-    assert all("expiresAt" in item for item in aws.items())
-
-
-def test_a_large_payload_that_compresses_well_stays_in_the_item(aws: Aws) -> None:
-    delivery = stored(aws, data={"blob": "ab" * 50_000})
-
-    assert len(bytes(aws.item(delivery)["payload"])) < INLINE_PAYLOAD_BYTES
-    assert len(aws.items()) == 1
-
-
-def test_the_payload_is_there_before_the_event_is(aws: Aws) -> None:
-    refused = ClientError({"Error": {"Code": "ThrottlingException"}}, "PutItem")
-    client = FailingClient(aws.dynamodb, put_item=refused)
-
-    with pytest.raises(ClientError):
-        replace(aws.events, table=events_table(client)).put(a_delivery(data={"blob": incompressible(9000)}))
-
-    assert client.calls == ["put_item"]
-    assert aws.items() == []
-
-
-def test_a_put_that_the_sdk_tries_again_after_it_succeeded_is_no_error(aws: Aws) -> None:
-    delivery = stored(aws)
-
-    aws.events.put(delivery)
-
-    assert len(aws.items()) == 1
-
-
-def test_a_put_never_overwrites_what_has_become_of_an_event(aws: Aws) -> None:
-    delivery = stored(aws)
-    aws.attempted(delivery, "http_200")
-
-    aws.events.put(delivery)
-
-    assert aws.item(delivery)["status"] == "DELIVERED"
 
 
 def test_an_event_is_read_without_its_body_wherever_that_lies(aws: Aws) -> None:
@@ -123,11 +53,6 @@ def test_the_item_beside_an_event_is_no_event(aws: Aws, bodies: bool) -> None:
     assert len(beside) == 1
     assert set(found.deliveries) == {large.key}
     assert found.unread == set()
-
-
-def test_an_event_without_its_body_cannot_be_stored(aws: Aws) -> None:
-    with pytest.raises(ValueError, match="no body"):
-        aws.events.put(without_body(stored(aws)))
 
 
 def test_reading_many_finds_those_that_are_there(aws: Aws) -> None:
@@ -211,16 +136,6 @@ def test_a_failed_attempt_leaves_the_event_pending_with_its_error(aws: Aws) -> N
     item = aws.item(delivery)
     assert "heldUntil" not in item
     assert (item["status"], item["attempts"], item["lastError"]) == ("PENDING", 1, "http_503")
-
-
-def test_a_failed_event_is_found_in_its_shard(aws: Aws) -> None:
-    events = [stored(aws) for _ in range(6)]
-    for delivery in events[:4]:
-        assert aws.failed(delivery)
-
-    failed = dict(aws.index.in_status(Status.FAILED))
-
-    assert failed == {delivery.key: NOON for delivery in events[:4]}
 
 
 def test_no_outcome_is_written_over_an_event_that_is_delivered(aws: Aws) -> None:
@@ -362,57 +277,6 @@ def test_an_event_is_given_up_only_when_nobody_holds_it(aws: Aws) -> None:
     assert "heldUntil" not in item
 
 
-def test_silent_are_those_that_nothing_happened_to(aws: Aws) -> None:
-    untouched, tried, requeued, given_up, delivered = (stored(aws) for _ in range(5))
-    aws.clock.advance(hours=2)
-    late = aws.clock.now
-    aws.attempted(tried, "timeout", at=late)
-    aws.failed(requeued)
-    aws.deliveries.reset(requeued.key, from_statuses=[Status.FAILED], target_url=TARGET_URL)
-    aws.failed(given_up)
-    aws.attempted(delivered, "http_200")
-    keys = [delivery.key for delivery in (untouched, tried, requeued, given_up, delivered)]
-
-    assert aws.stalled.untouched(keys, since=NOON) == set()
-    assert aws.stalled.untouched(keys, since=late) == {untouched.key}
-    assert aws.stalled.untouched(keys, since=late + timedelta(seconds=1)) == {
-        untouched.key,
-        tried.key,
-        requeued.key,
-    }
-    aws.clock.advance(days=30)
-    assert aws.stalled.untouched(keys, since=aws.clock.now) == set()
-
-
-def test_an_event_is_marked_as_queued_again_once(aws: Aws) -> None:
-    delivery = stored(aws)
-    aws.clock.advance(hours=2)
-    since = aws.clock.now
-
-    assert aws.stalled.mark_queued_again(delivery.key, untouched_since=since)
-    assert not aws.stalled.mark_queued_again(delivery.key, untouched_since=since)
-
-    assert aws.item(delivery)["queuedAt"] == "2026-11-23T14:00:00.000Z"
-
-
-def test_an_event_that_was_attempted_meanwhile_is_not_marked(aws: Aws) -> None:
-    delivery = stored(aws)
-    aws.clock.advance(hours=2)
-    since = aws.clock.now
-    claimed(aws, delivery)
-
-    assert not aws.stalled.mark_queued_again(delivery.key, untouched_since=since)
-
-
-def test_the_index_can_be_asked_for_what_is_old(aws: Aws) -> None:
-    old = [stored(aws) for _ in range(6)]
-    stored(aws, now=NOON + timedelta(hours=1))
-
-    found = aws.index.in_status(Status.PENDING, created_before=NOON + timedelta(milliseconds=1))
-
-    assert dict(found) == {delivery.key: NOON for delivery in old}
-
-
 def test_a_delivered_event_is_never_reset(aws: Aws) -> None:
     delivery = stored(aws)
     aws.attempted(delivery, "http_200")
@@ -443,11 +307,3 @@ def test_other_errors_of_dynamodb_are_passed_on(aws: Aws) -> None:
         replace(aws.events, table=table).put(delivery)
     with pytest.raises(ClientError):
         replace(aws.deliveries, table=table).mark_delivered(delivery, an_attempt("http_200"))
-
-
-def test_shards_spread_evenly() -> None:
-    counts = [0] * 8
-    for _ in range(4000):
-        counts[shard_of(a_delivery().key.event_id, 8)] += 1
-
-    assert min(counts) > 350

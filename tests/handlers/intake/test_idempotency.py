@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from handlers.model.event import EventKey
-from tests.handlers.conftest import EVENTS_TABLE, Aws, FailingClient
-from tests.handlers.factories import NOON, TARGET_URL, a_body, a_request
 from tests.handlers.test_ingest import post, refused
+from tests.support.factories import NOON, TARGET_URL, a_body, a_request
+from tests.support.moto_aws import EVENTS_TABLE, Aws, FailingClient
 
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "operation")
 KEY = "order-42"

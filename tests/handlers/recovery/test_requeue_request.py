@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from handlers.recovery.requeue_request import MAX_EVENT_IDS_NAMED, RequeueInputError, RequeueRequest
-from tests.handlers.factories import NOON
+from tests.support.factories import NOON
 
 REFUSED_TIMES = [
     *("20261126", "2026", "1795435200", "1795435200.5", "-1", "2026-11-26", "2026-11-26 10:00", "10:00"),

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from handlers.delivery.retry import RetrySchedule, parse_retry_after
-from tests.handlers.factories import NOON
+from tests.support.factories import NOON
 
 CONTRACT = (60, 120, 240, 480, 960)
 

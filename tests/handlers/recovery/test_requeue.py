@@ -20,8 +20,8 @@ from handlers.recovery.requeue_request import RequeueInputError, RequeueRequest
 from handlers.store.deliveries import DeliveryStore
 from handlers.store.queue import Queue
 from handlers.store.status_index import StatusIndex
-from tests.handlers.conftest import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient, events_table
-from tests.handlers.factories import NOON, TARGET_URL, Clock, LambdaContext, a_delivery, incompressible
+from tests.support.factories import NOON, TARGET_URL, Clock, LambdaContext, a_delivery, incompressible
+from tests.support.moto_aws import EVENTS_TABLE, SHARDS, TENANT_TABLE, Aws, FailingClient, events_table
 
 NEVER = float("inf")
 UNREACHABLE = ClientError({"Error": {"Code": "InternalServerError"}}, "operation")
@@ -510,7 +510,7 @@ def test_the_log_tells_the_report_and_what_was_left(aws: Aws, capsys: pytest.Cap
 
 
 def test_operators_are_told_what_each_reason_means() -> None:
-    guide = (Path(__file__).parents[2] / "docs/operating.md").read_text()
+    guide = (Path(__file__).parents[3] / "docs/operating.md").read_text()
 
     assert [reason for reason in Reason if f"| `{reason}` |" not in guide] == []
 

@@ -25,8 +25,8 @@ from handlers.recovery.requeue_request import RequeueRequest
 from handlers.store.deliveries import DeliveryStore
 from handlers.store.queue import Queue
 from handlers.worker import MAX_BATCH_SIZE
-from tests.handlers.conftest import Aws
-from tests.handlers.factories import NOON, TARGET_URL, a_delivery, a_message, an_attempt
+from tests.support.factories import NOON, TARGET_URL, a_delivery, a_message, an_attempt
+from tests.support.moto_aws import Aws
 
 NEVER = float("inf")
 PATIENCE_SECONDS = 20

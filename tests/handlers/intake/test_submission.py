@@ -10,8 +10,8 @@ from handlers.intake.new_event import new_delivery
 from handlers.intake.problems import Problem
 from handlers.intake.submission import MAX_BODY_BYTES, parse_submission, require_json
 from handlers.model.tenant import ApiKeyHolder, KeyState
-from tests.handlers.factories import NOON
-from tests.handlers.json_texts import submissions
+from tests.support.factories import NOON
+from tests.support.json_texts import submissions
 
 
 def delivered(body: bytes) -> bytes:

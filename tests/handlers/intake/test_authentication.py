@@ -7,7 +7,7 @@ import pytest
 from handlers.intake.authentication import Authenticator
 from handlers.intake.problems import Problem
 from handlers.model.tenant import ApiKeyHolder, KeyState, new_api_key
-from tests.handlers.factories import TARGET_URL
+from tests.support.factories import TARGET_URL
 
 KEY, OTHER_KEY = new_api_key(), new_api_key()
 BASIC = "Basic dXNlcjpwYXNzd29yZA=="
