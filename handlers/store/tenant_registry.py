@@ -11,20 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from handlers.model.event import MAX_ID_CHARACTERS
 from handlers.model.tenant import (
-    KEY_ID_LENGTH,
-    KeyState,
-    KeySummary,
     NewKey,
     NewTenant,
     RotatedSecret,
     TenantSummary,
-    hash_api_key,
     new_api_key,
     new_webhook_secret,
 )
@@ -39,6 +34,14 @@ from handlers.store.tenant_errors import (
     TooManyKeysError,
     UnknownKeyError,
     UnknownTenantError,
+)
+from handlers.store.tenant_rows import (
+    SHARED,
+    SUMMARY,
+    key_id_of_row,
+    new_row,
+    previous_expires_at_of,
+    summary_of,
 )
 
 MAX_KEYS = 99
@@ -85,7 +88,7 @@ class TenantRegistry:
             schema.TARGET_URL: target_url,
             schema.WEBHOOK_SECRET: created.webhook_secret,
         }
-        row = _row(created.api_key, shared, now)
+        row = new_row(created.api_key, shared, now)
         self.table.put(row)
         if len(self._rows(tenant_id)) > 1:
             # Only its rows hold a tenant's id. Two who create it at once see two rows and undo their own.
@@ -97,14 +100,15 @@ class TenantRegistry:
 
     def list(self) -> Iterator[TenantSummary]:
         """Every tenant, by id."""
-        rows = sorted(self.table.scan(attributes=_SUMMARY), key=_tenant_id_of)
-        for _, of_one_tenant in groupby(rows, key=_tenant_id_of):
-            yield _summary(list(of_one_tenant))
+        tenant_id_of = itemgetter(schema.TENANT_ID)
+        rows = sorted(self.table.scan(attributes=SUMMARY), key=tenant_id_of)
+        for _, of_one_tenant in groupby(rows, key=tenant_id_of):
+            yield summary_of(list(of_one_tenant))
 
     def show(self, tenant_id: str) -> TenantSummary | None:
         """One tenant, or None."""
-        rows = self._rows_of(tenant_id, _SUMMARY)
-        return _summary(rows) if rows else None
+        rows = self._rows_of(tenant_id, SUMMARY)
+        return summary_of(rows) if rows else None
 
     def rotate_secret(
         self, tenant_id: str, *, overlap: timedelta, now: datetime, force: bool = False
@@ -122,7 +126,7 @@ class TenantRegistry:
             RotationUnderwayError: the previous secret still signs, and would end.
         """
         rows = self._rows(tenant_id)
-        underway = _previous_expires_at(rows)
+        underway = previous_expires_at_of(rows)
         if overlap and underway and underway > now and not force:
             raise RotationUnderwayError(
                 f"tenant {tenant_id!r} is in the overlap of an earlier rotation: its previous secret signs "
@@ -156,10 +160,10 @@ class TenantRegistry:
                 "delete the items of disabled keys from the table first"
             )
         api_key = new_api_key()
-        shared = {name: rows[0][name] for name in _SHARED if name in rows[0]}
-        self._change(rows, {}, added=_row(api_key, shared, now))
+        shared = {name: rows[0][name] for name in SHARED if name in rows[0]}
+        self._change(rows, {}, added=new_row(api_key, shared, now))
         return NewKey(
-            tenant_id=tenant_id, api_key=api_key, other_active_key_ids=_summary(rows).active_key_ids
+            tenant_id=tenant_id, api_key=api_key, other_active_key_ids=summary_of(rows).active_key_ids
         )
 
     def set_state(self, tenant_id: str, state: str, key_id: str | None = None) -> TenantSummary:
@@ -175,12 +179,12 @@ class TenantRegistry:
             UnknownKeyError: the tenant has no such key.
         """
         rows = self._rows(tenant_id)
-        chosen = [row[schema.API_KEY] for row in rows if key_id in {None, _key_id_of(row)}]
+        chosen = [row[schema.API_KEY] for row in rows if key_id in {None, key_id_of_row(row)}]
         if not chosen:
-            known = ", ".join(map(_key_id_of, rows))
+            known = ", ".join(map(key_id_of_row, rows))
             raise UnknownKeyError(f"tenant {tenant_id!r} has no key {key_id!r}: it has {known}")
         self._change(rows, {schema.STATE: state}, of=chosen)
-        return _summary(self._rows(tenant_id))
+        return summary_of(self._rows(tenant_id))
 
     def set_url(self, tenant_id: str, target_url: str) -> TenantSummary:
         """Deliver a tenant's events to another URL: events accepted from now on, and requeued ones.
@@ -191,7 +195,7 @@ class TenantRegistry:
             UnknownTenantError: there is no such tenant.
         """
         self._change(self._rows(tenant_id), {schema.TARGET_URL: target_url})
-        return _summary(self._rows(tenant_id))
+        return summary_of(self._rows(tenant_id))
 
     def _rows(self, tenant_id: str) -> Sequence[Item]:
         rows = self._rows_of(tenant_id)
@@ -238,64 +242,7 @@ class TenantRegistry:
             )
 
 
-_tenant_id_of = itemgetter(schema.TENANT_ID)
-
-_SUMMARY = (
-    schema.API_KEY,
-    schema.TENANT_ID,
-    schema.TARGET_URL,
-    schema.STATE,
-    schema.CREATED_AT,
-    schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT,
-)
-# Equal on all rows of a tenant.
-_SHARED = (
-    schema.TENANT_ID,
-    schema.TARGET_URL,
-    schema.WEBHOOK_SECRET,
-    schema.PREVIOUS_WEBHOOK_SECRET,
-    schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT,
-)
-
-
-def _row(api_key: str, shared: Item, now: datetime) -> dict[str, Any]:
-    return {
-        **shared,
-        schema.API_KEY: hash_api_key(api_key),
-        schema.STATE: KeyState.ACTIVE,
-        schema.CREATED_AT: to_iso(now),
-    }
-
-
 def _is_as_read(row: Item) -> ConditionBase:
     version = Attr(schema.VERSION)
     unchanged = version.eq(row[schema.VERSION]) if schema.VERSION in row else version.not_exists()
     return Attr(schema.API_KEY).exists() & unchanged
-
-
-def _key_id_of(row: Item) -> str:
-    return row[schema.API_KEY][:KEY_ID_LENGTH]
-
-
-def _previous_expires_at(rows: Sequence[Item]) -> datetime | None:
-    seconds = rows[0].get(schema.PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT)
-    return None if seconds is None else datetime.fromtimestamp(int(seconds), tz=UTC)
-
-
-def _summary(rows: Sequence[Item]) -> TenantSummary:
-    keys = [
-        KeySummary(
-            key_id=_key_id_of(row),
-            state=row[schema.STATE],
-            created_at=row[schema.CREATED_AT],
-        )
-        for row in rows
-    ]
-    keys.sort(key=lambda key: (key.created_at, key.key_id))
-    return TenantSummary(
-        tenant_id=rows[0][schema.TENANT_ID],
-        target_url=rows[0][schema.TARGET_URL],
-        created_at=keys[0].created_at,
-        previous_expires_at=_previous_expires_at(rows),
-        keys=tuple(keys),
-    )

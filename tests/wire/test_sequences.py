@@ -185,7 +185,7 @@ def foreign(played: Played) -> list[str]:
 COUNTS: Counter[str] = Counter()
 
 
-@settings(max_examples=SEQUENCES, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=SEQUENCES, suppress_health_check=list(HealthCheck), database=None, deadline=None)
 @given(sequences())
 def _test_an_answer_belongs_to_its_request(sequence: Sequence[Turn]) -> None:
     played = play(sequence, over_our_transport)
@@ -212,7 +212,9 @@ def test_the_sequences_find_what_http_client_does_with_an_interim_answer() -> No
     found = find(
         sequences(),
         lambda sequence: bool(foreign(play(sequence, over_http_client))),
-        settings=settings(max_examples=SEQUENCES, suppress_health_check=list(HealthCheck), database=None),
+        settings=settings(
+            max_examples=SEQUENCES, suppress_health_check=list(HealthCheck), database=None, deadline=None
+        ),
     )
 
     assert len(found) == 2
