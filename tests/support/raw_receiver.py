@@ -42,17 +42,21 @@ def receiver(script: Script) -> Iterator[Receiver]:
                 script(connection, running)
 
         def accept() -> None:
-            with suppress(OSError):  # the context closes the listening socket
+            with suppress(OSError):  # at the end, the listening socket is shut down
                 while True:
                     connection, _ = server.accept()
                     running.connections += 1
                     open_connections.append(connection)
                     threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
-        threading.Thread(target=accept, daemon=True).start()
+        acceptor = threading.Thread(target=accept, daemon=True)
+        acceptor.start()
         yield running
         running.closed.set()
         server.shutdown(socket.SHUT_RDWR)
+        # Once the socket is closed, the next receiver may get the same descriptor: a thread that is only about
+        # to accept would take that receiver's connection.
+        acceptor.join()
         for connection in open_connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

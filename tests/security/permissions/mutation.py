@@ -4,15 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from handlers.store import schema
 from tests.security.permissions.deployed_system import DeployedSystem, FlowBrokenError
 from tests.security.permissions.flows import Flow, flows_of
 from tests.security.permissions.roles import FUNCTIONS, Right, Role, policy_instead
 
 _BY_LAMBDA = "Lambda itself uses it in the function's role; the emulator's Lambda checks no policy for it"
-_A_KEY = "DynamoDB counts the key that a read names among its attributes; the emulator does not"
-
-_TENANTS, _EVENTS = "table/tables-tenant-api-keys", "table/tables-events"
 
 UNUSED_HERE = MappingProxyType(
     {
@@ -24,9 +20,6 @@ UNUSED_HERE = MappingProxyType(
         ("worker", "sqs:ReceiveMessage", "delivery-queue", ""): _BY_LAMBDA,
         ("worker", "sqs:DeleteMessage", "delivery-queue", ""): _BY_LAMBDA,
         ("worker", "sqs:GetQueueAttributes", "delivery-queue", ""): _BY_LAMBDA,
-        ("ingest", "dynamodb:GetItem", _TENANTS, schema.API_KEY): _A_KEY,
-        ("ingest", "dynamodb:GetItem", _EVENTS, schema.TENANT_ID): _A_KEY,
-        ("ingest", "dynamodb:GetItem", _EVENTS, schema.EVENT_ID): _A_KEY,
     }
 )
 """Rights that nothing on this machine needs, by function, action, resource and attribute; why AWS needs them.

@@ -193,26 +193,12 @@ def test_the_mapping_may_do_what_lambda_needs_to_read_the_queue_it_is_for(record
 def test_what_only_aws_needs_is_granted_once_and_on_that_resource_alone(
     recording: Recording, name: tuple[str, str, str, str]
 ):
-    function, action, where, attribute = name
-    resources = [
-        statement["Resource"]
-        for statement in granted(recording, function)
-        if action in statement["Action"] and attribute in (*limits_of(statement), "")
-    ]
-    part = where.rpartition("/")[2].removeprefix("log-group:")
+    function, action, where, _ = name
+    (resource,) = (
+        statement["Resource"] for statement in granted(recording, function) if action in statement["Action"]
+    )
 
-    assert len([resource for resource in resources if resource.endswith(f"-{part}")]) == 1
-    assert attribute or len(resources) == 1
-
-
-@pytest.mark.parametrize("name", [name for name in UNUSED_HERE if name[3]], ids=" ".join)
-def test_an_attribute_that_only_aws_needs_to_see_granted_is_a_key_of_the_table(
-    recording: Recording, name: tuple[str, str, str, str]
-):
-    _, _, where, attribute = name
-    table = recording.one(TABLE, where.removeprefix("table/")).inputs
-
-    assert attribute in {table["hashKey"], table.get("rangeKey")}
+    assert resource.endswith(f"-{where.removeprefix('log-group:')}")
 
 
 def test_a_read_that_is_limited_to_attributes_may_name_the_keys_by_which_it_reads(recording: Recording):
