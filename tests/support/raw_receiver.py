@@ -54,8 +54,8 @@ def receiver(script: Script) -> Iterator[Receiver]:
         yield running
         running.closed.set()
         server.shutdown(socket.SHUT_RDWR)
-        # Once the socket is closed, the next receiver may get the same descriptor: a thread that is only about
-        # to accept would take that receiver's connection.
+        # Once the socket is closed, the next receiver may get the same descriptor: a thread that is only
+        # about to accept would take that receiver's connection.
         acceptor.join()
         for connection in open_connections:
             with suppress(OSError):
