@@ -66,7 +66,7 @@ def respond(event: dict[str, Any], service: Service) -> dict[str, Any]:
 
 @cache
 def wired_service(clock: Clock = utc_now) -> Service:
-    """Wire the domain to AWS by the environment, once per execution environment."""
+    """Wire everything to AWS by the environment variables, once per execution environment."""
     environment = IngestEnvironment.load(os.environ)
     dynamodb = aws.dynamodb()
     events = Table(dynamodb, environment.events_table_name)

@@ -40,7 +40,7 @@ def respond(_event: dict[str, Any] | None, context: Any, reconciler: Reconciler)
 
 @cache
 def wired_reconciler(clock: Clock = utc_now) -> Reconciler:
-    """Wire the domain to AWS by the environment, once per execution environment."""
+    """Wire everything to AWS by the environment variables, once per execution environment."""
     environment = ReconcilerEnvironment.load(os.environ)
     events = Table(aws.dynamodb(), environment.events_table_name)
     return Reconciler(

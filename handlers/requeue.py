@@ -44,7 +44,7 @@ def respond(event: dict[str, Any] | None, context: Any, requeuer: Requeuer) -> d
 
 @cache
 def wired_requeuer(clock: Clock = utc_now) -> Requeuer:
-    """Wire the domain to AWS by the environment, once per execution environment."""
+    """Wire everything to AWS by the environment variables, once per execution environment."""
     environment = RequeueEnvironment.load(os.environ)
     dynamodb, sqs = aws.dynamodb(), aws.sqs()
     events = Table(dynamodb, environment.events_table_name)

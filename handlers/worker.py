@@ -45,7 +45,7 @@ def respond(event: dict[str, Any], settler: BatchSettler) -> dict[str, Any]:
 
 @cache
 def wired_settler(clock: Clock = utc_now) -> BatchSettler:
-    """Wire the domain to AWS by the environment, once per execution environment."""
+    """Wire everything to AWS by the environment variables, once per execution environment."""
     environment = WorkerEnvironment.load(os.environ)
     dynamodb = aws.dynamodb()
     allow_private = environment.allow_private_targets

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from handlers import ingest
 from handlers.intake.acceptance import Acceptance
 from handlers.intake.authentication import Authenticator
+from handlers.intake.routes import ROUTES, Route
 from handlers.model.event import EventKey
 from handlers.model.tenant import new_api_key
 from handlers.store.events import EventStore
@@ -315,6 +316,15 @@ def test_the_size_is_counted_in_bytes_not_characters(aws: Aws, api_key: str) -> 
 
 def test_257_kib_of_base64_are_refused_as_too_large(aws: Aws, api_key: str) -> None:
     refused(aws, a_request(b"x" * 257 * 1024, api_key=api_key), 413)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=[route.key for route in ROUTES])
+def test_every_route_that_api_gateway_knows_is_answered(aws: Aws, route: Route) -> None:
+    request = a_request(a_body(), method=route.method, path=route.path)
+
+    answer, _ = post(aws, request)
+
+    assert answer["statusCode"] not in {404, 405}
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/events/", "/v2/events", "/inbox", "/favicon.ico"])
