@@ -19,8 +19,9 @@ from handlers.intake.acceptance import Acceptance
 from handlers.intake.authentication import Authenticator
 from handlers.intake.idempotency import idempotent_request
 from handlers.intake.problems import Problem
-from handlers.intake.routes import SEND_EVENT, Route
+from handlers.intake.routes import ROUTES, SEND_EVENT, Route
 from handlers.intake.submission import parse_submission, require_json
+from handlers.model.tenant import ApiKeyHolder
 from handlers.model.timestamps import Clock, to_iso, utc_now
 from handlers.store import aws
 from handlers.store.events import EventStore
@@ -88,11 +89,8 @@ def wired_service(clock: Clock = utc_now) -> Service:
 
 
 def _send_event(event: dict[str, Any], service: Service) -> dict[str, Any]:
-    headers: Mapping[str, str] = event.get("headers") or {}
-    holder = service.authenticator.authenticate(
-        authorization=headers.get("authorization"), x_api_key=headers.get("x-api-key")
-    )
-    structlog.contextvars.bind_contextvars(tenant_id=holder.tenant_id)
+    headers = _headers(event)
+    holder = _holder(headers, service)
     require_json(content_type=headers.get("content-type"), content_encoding=headers.get("content-encoding"))
     body = _body(event)
     submission = parse_submission(body)
@@ -117,12 +115,25 @@ _ANSWERS: Mapping[Route, Answer] = {SEND_EVENT: _send_event}
 
 def _answer_of(event: dict[str, Any]) -> Answer:
     method, path = event["requestContext"]["http"]["method"], event["rawPath"]
-    here = {route.method: answer for route, answer in _ANSWERS.items() if route.path == path}
+    here = {route.method: _ANSWERS[route] for route in ROUTES if route.path == path}
     if not here:
         raise problems.not_found(path)
     if method not in here:
         raise problems.method_not_allowed(method, allowed=", ".join(here))
     return here[method]
+
+
+def _headers(event: Mapping[str, Any]) -> Mapping[str, str]:
+    return event.get("headers") or {}
+
+
+def _holder(headers: Mapping[str, str], service: Service) -> ApiKeyHolder:
+    """Who sends the request; from here on, every log line names the tenant. Raises as `authenticate`."""
+    holder = service.authenticator.authenticate(
+        authorization=headers.get("authorization"), x_api_key=headers.get("x-api-key")
+    )
+    structlog.contextvars.bind_contextvars(tenant_id=holder.tenant_id)
+    return holder
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -8,9 +8,10 @@ import pulumi_aws as aws
 import pytest
 
 from components.schedule import Schedule, ScheduleArgs
+from components.settings import Settings
 from handlers.store import schema
 from local.constants import ACCOUNT_ID, REGION
-from tests.support.configurations import DEV
+from tests.support.configurations import CONFIGURATIONS, DEV
 from tests.support.recorder import Recording, Registered, record
 from tests.support.resources import (
     API,
@@ -415,6 +416,16 @@ def test_every_setting_reaches_the_resource_that_it_is_for(other_values: Recordi
     assert (reconciler["STATUS_INDEX_SHARDS"], reconciler["STALLED_AFTER_SECONDS"]) == ("4", "3669")
     assert (mapping["batchSize"], mapping["scalingConfig"]) == (5, {"maximumConcurrency": 6})
     assert {group.inputs["retentionInDays"] for group in other_values.of_type(LOG_GROUP)} == {14}
+    throttled = other_values.one("aws:apigatewayv2/stage:Stage").inputs["defaultRouteSettings"]
+    assert throttled == {"throttlingRateLimit": 50, "throttlingBurstLimit": 50}
+
+
+def test_the_other_values_are_of_every_key_that_changes_no_resource_by_being_there():
+    tried_elsewhere = {"requeue", "alarmEmail", "allowPrivateTargets", "bundleTarget"}
+
+    assert CONFIGURATIONS["other values"].keys() | tried_elsewhere == Settings.all_keys(), (
+        "give the key a value in OTHER of tests/support/configurations.py"
+    )
 
 
 def test_how_long_an_idempotency_key_is_remembered_reaches_ingest():

@@ -128,7 +128,7 @@ def custom(recording: Recording) -> list[Registered]:
 def test_every_resource_is_of_a_kind_whose_data_somebody_has_thought_of(recording: Recording):
     types = {resource.type for resource in custom(recording)}
 
-    assert types <= RULES.keys() | HOLDS_NOTHING.keys()
+    assert types <= RULES.keys() | HOLDS_NOTHING.keys(), "add a rule to RULES, or a reason to HOLDS_NOTHING"
     assert not RULES.keys() & HOLDS_NOTHING.keys()
 
 

@@ -310,18 +310,18 @@ def test_an_unknown_key_is_seen_as_the_engine_hands_it_over(monkeypatch: pytest.
         Settings.load(pulumi.Config("webhook-delivery"))
 
 
-def test_the_readme_lists_every_key_with_its_default():
+def test_the_readme_lists_every_key_with_its_default_and_description():
     rows = {
-        cells[1].strip("` "): cells[2].strip("` ")
+        cells[1].strip("` "): (cells[2].strip("` "), cells[3].strip())
         for line in (ROOT / "README.md").read_text().splitlines()
         if line.startswith("| `") and len(cells := line.split("|")) == 5
     }
 
-    defaults = {
-        to_camel(name): "" if field.default == "" else _as_written(field.default)
+    expected = {
+        to_camel(name): ("" if field.default == "" else _as_written(field.default), field.description)
         for name, field in Settings.model_fields.items()
     }
-    assert {key: rows.get(key) for key in defaults} == defaults
+    assert {key: rows.get(key) for key in expected} == expected
 
 
 def _as_written(default: Any) -> str:

@@ -44,7 +44,7 @@ def test_every_type_that_the_program_declares_is_in_the_table():
 
 
 def test_the_table_and_the_local_stack_know_the_same_types():
-    assert FORCES_NEW.keys() == KINDS.keys()
+    assert FORCES_NEW.keys() == KINDS.keys(), "engine/replacements.py and local/deployer/resources differ"
 
 
 @pytest.mark.parametrize("type_token", sorted(FORCES_NEW))
@@ -71,7 +71,7 @@ def test_other_changes_are_made_in_place(type_token: str):
             "aws:acm/certificateValidation:CertificateValidation",
             "aws:lambda/invocation:Invocation",
             "aws:lambda/permission:Permission",
-        }
+        }, "name a property in IN_PLACE that changes in place"
         return
     name = IN_PLACE[type_token]
     planned = plan(type_token, {name: "old"}, {name: "new"})

@@ -48,7 +48,7 @@ def test_the_table_has_a_row_for_each_type_that_the_program_declares_and_no_othe
         found.type for one in every_recording().values() for found in one.resources.values() if found.custom
     }
 
-    assert declared == policies.RESOURCES.keys()
+    assert declared == policies.RESOURCES.keys(), "RESOURCES in ops/policies.py has a row for every type"
 
 
 def test_and_for_each_lookup_and_no_other() -> None:

@@ -24,6 +24,7 @@ OTHER: Mapping[str, str] = {
     "statusIndexShards": "4",
     "workerBatchSize": "5",
     "workerMaximumConcurrency": "6",
+    "apiRequestsPerSecond": "50",
     "logRetentionDays": "14",
 }
 
