@@ -15,7 +15,6 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Annotated
 
-import requests
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +25,7 @@ from handlers.intake.new_event import new_delivery, new_event_id
 from handlers.intake.submission import Submission
 from handlers.model.tenant import ApiKeyHolder, KeyState, Tenant, new_webhook_secret
 from handlers.model.timestamps import utc_now
+from local import loopback
 from local.constants import HOST
 
 KEPT, CLOSED = "/kept", "/closed"
@@ -81,8 +81,7 @@ def _attempt(url: str, data: bytes) -> Callable[[], None]:
 
 def _floor(url: str, data: bytes) -> Callable[[], None]:
     """The same body by a pooled `requests.post`, with headers of the same length."""
-    session = requests.Session()
-    session.trust_env = False
+    session = loopback.session()
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "webhook-id": "e" * 30,

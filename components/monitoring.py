@@ -219,7 +219,7 @@ def _alarms(args: MonitoringArgs) -> list[_Alarm]:
         ),
         _Alarm(
             label="reconciler-errors",
-            why=("Invocations of the reconciler failed: nothing queues lost events again. Look at its logs."),
+            why="Invocations of the reconciler failed: nothing queues lost events again. Look at its logs.",
             metric=function_metric(watched.reconciler_name, "Errors"),
             above=0,
         ),

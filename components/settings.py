@@ -88,7 +88,7 @@ class Settings(BaseModel):
     )
     # The contract with receivers ends an attempt within 30 seconds.
     webhook_timeout_seconds: int = _whole(30, 1, 30, "total time for one delivery attempt")
-    # SQS hides a message for at most 12 hours: 10 hours plus a tenth of jitter plus the attempt fit in.
+    # SQS hides a message for at most 12 hours: 10 hours, a tenth of jitter and the attempt fit into that.
     retry_delays_seconds: Annotated[
         tuple[Annotated[int, Strict(), Field(ge=1, le=36_000)], ...], BeforeValidator(json.loads)
     ] = _key(

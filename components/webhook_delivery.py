@@ -31,7 +31,7 @@ class WebhookDeliveryArgs:
     """How the system is set up.
 
     Attributes:
-        stack: the stack's name, for the dashboard, which auto-naming does not name.
+        stack: the stack's name, for the dashboard's name, which auto-naming does not make.
         settings: the stack's configuration.
         archive_of: takes a function's name and returns the archive of its bundle.
     """

@@ -104,11 +104,11 @@ class HttpAttempts:
 
 def _headers(event_id: str, body: bytes, tenant: Tenant, at: datetime) -> dict[str, str]:
     return {
-        # Servlet containers read a body without a charset as ISO-8859-1, and verify something else then.
+        # Servlet containers read a body without a charset as ISO-8859-1, and would verify other bytes.
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": USER_AGENT,
         "Accept": "*/*",
-        # An uncompressed answer cannot unfold into more than was sent.
+        # Without compression, an answer is never larger than what was sent.
         "Accept-Encoding": "identity",
     } | signature_headers(
         event_id=event_id,

@@ -56,8 +56,8 @@ class BatchSettler:
         queue: what the messages came from.
         make_attempt: makes one attempt.
         schedule: tells when the next attempt is due, and which one is the last.
-        threads: where the deliveries of a batch are attempted side by side; as many as a batch is large, or a
-            delivery waits for others whose receivers may hang.
+        threads: make attempts side by side. There is one per message of a batch: with fewer, a delivery would
+            wait behind others whose receivers may hang.
         hold_seconds: how long a claim keeps other workers off, longer than this one can live.
     """
 
@@ -78,7 +78,7 @@ class BatchSettler:
         """
         by_key = _group(messages)
         done: set[str] = set()
-        for key, future in self._begin(by_key).items():
+        for key, future in self._begin(by_key, of=len(messages)).items():
             settled = _settlement(key, future)
             for message in by_key[key]:
                 if settled.done:
@@ -87,14 +87,16 @@ class BatchSettler:
                     self._set_visibility(message, settled.visible_in_seconds)
         return [message.message_id for message in messages if message.message_id not in done]
 
-    def _begin(self, by_key: Mapping[EventKey, Sequence[Message]]) -> dict[EventKey, Future[Settled]]:
-        """Begin to settle each delivery that could be read."""
+    def _begin(
+        self, by_key: Mapping[EventKey, Sequence[Message]], *, of: int
+    ) -> dict[EventKey, Future[Settled]]:
+        """Begin to settle each delivery that could be read; `of` is the number of messages, for the log."""
         if not by_key:
             return {}
         try:
             found = self.deliveries.read(by_key)
         except AWS_ERRORS:
-            _log.exception("events not read", messages=sum(map(len, by_key.values())))
+            _log.exception("events not read", messages=of)
             return {}
         return {
             # Each thread logs with what is bound to this invocation.
@@ -109,7 +111,8 @@ class BatchSettler:
         if delivery is None or delivery.status == Status.DELIVERED:
             return _DONE
         if delivery.status == Status.FAILED:
-            # Its attempts are used up; receives are what SQS counts, so let it count on.
+            # Its attempts are used up. SQS moves a message to the DLQ by its count of receives, so it is handed
+            # out again at once.
             return _TO_THE_DLQ
         tenant = self.tenants.find(delivery.key.tenant_id)
         # SQS gives up by its own count of receives: the delivery must be FAILED by then.
@@ -148,7 +151,7 @@ class BatchSettler:
         try:
             recorded = mark(delivery, attempt)
         except AWS_ERRORS:
-            # Not done, whatever came of it: an unrecorded success would be lost from sight for ever.
+            # Keep the message whatever the outcome: nobody would ever see a success that was not recorded.
             log.exception("attempt not recorded")
             return Settled(done=False, visible_in_seconds=settled.visible_in_seconds)
         log.info("attempt", recorded=recorded, retry_in_seconds=settled.visible_in_seconds)

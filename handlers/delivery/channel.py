@@ -29,7 +29,7 @@ class Channel(Protocol):
         ...
 
     def read_available(self) -> bytes | None:
-        """Bytes that are here already; empty once the other side has ended; None if neither holds."""
+        """Bytes that have arrived; empty if the other side has ended; None if nothing has arrived."""
         ...
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """One request and its answer by the rules of HTTP/1.1 (RFC 9112), without any I/O.
 
-h11 writes and parses. This module adds the bounds and one rule: once a receiver has said its status, nothing
-that is broken or cut off after it takes it back. Only a head that does not end in time is no answer.
+h11 writes and parses. This module adds the bounds and one rule: once a receiver has sent its status line,
+that status stands, even if the rest is broken or cut off. Only a head that does not end in time is no answer.
 """
 
 import re

@@ -96,7 +96,7 @@ class Acceptance:
         return delivery
 
     def _is_queued(self, record: IdempotencyRecord) -> bool:
-        """Whether the first request is known to be done, after a moment of waiting for it."""
+        """Wait a moment for the first request; return whether it is done."""
         for seconds in _WAITS_SECONDS:
             if record.queued:
                 break

@@ -1,12 +1,11 @@
 """Where an event stands on its way to an endpoint."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from handlers.model.attempt import Attempt
 from handlers.model.event import Event, EventKey
-
-MAX_ATTEMPT_HISTORY = 12  # two full schedules; the item must stay small
 
 
 class Status(StrEnum):
@@ -24,20 +23,16 @@ class Delivery:
     Attributes:
         status: a `Status`; but an operator may have written any other text into the item.
         attempts: attempts made so far; since the last requeue, if it was requeued.
-        attempt_history: the latest attempts, oldest first.
+        attempt_history: the latest attempts, oldest first, as the store keeps them.
     """
 
     event: Event
     status: str
     attempts: int
     target_url: str
-    attempt_history: tuple[Attempt, ...] = ()
+    attempt_history: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def key(self) -> EventKey:
         """What names the delivery: each event has one."""
         return self.event.key
-
-    def history_with(self, attempt: Attempt) -> tuple[Attempt, ...]:
-        """The attempt history with one more entry; beyond the bound, the oldest is dropped."""
-        return (*self.attempt_history, attempt)[-MAX_ATTEMPT_HISTORY:]

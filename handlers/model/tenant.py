@@ -19,7 +19,7 @@ class KeyState(StrEnum):
 API_KEY_PREFIX = "whk_"
 WEBHOOK_SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of every secret, not one of them
 KEY_ID_LENGTH = 12
-"""So many digits of its hash tell a key from others."""
+"""How many digits of a key's hash make its id."""
 
 
 @dataclass(frozen=True, kw_only=True)

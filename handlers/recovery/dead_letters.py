@@ -41,7 +41,7 @@ class DeadLetters:
 
         Args:
             queue: the dead-letter queue.
-            deliveries: tells where the events stand that the messages name.
+            deliveries: reads the deliveries that the messages name.
             hidden_seconds: how long a taken message stays hidden; longer than a run can last, so that no run
                 meets a message twice.
         """

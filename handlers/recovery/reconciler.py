@@ -4,8 +4,8 @@ An event is stalled when it is PENDING and was neither created, nor attempted, n
 than all its attempts take. Its message may be lost (the queue was purged, a process died between its writes)
 or may still wait (the workers do not keep up). A stalled event counts as lost in two cases:
 
-- The stalled events outnumber the messages that wait in the queue. The oldest surplus is lost: SQS would
-  have handed out their messages first.
+- More events are stalled than messages wait in the queue. The difference is lost, and taken to be the oldest:
+  SQS would have handed out their messages first.
 - A later event of the same tenant was already attempted: SQS handed out its message, and not the older one.
 
 All other stalled events are left alone, so a backlog causes no messages. The number of waiting messages is

@@ -134,7 +134,7 @@ class _Run:
         return (limit is not None and self.report.requeued >= limit) or self._time_is_up()
 
     def is_settled(self, letter: DeadLetter) -> bool:
-        """Requeue what a dead letter names if it is asked for; tells whether the letter is of no more use."""
+        """Requeue what a dead letter names if it is asked for; returns whether the message may be deleted."""
         key, delivery = letter.key, letter.delivery
         if key is None:
             self.report.skipped += 1
@@ -168,7 +168,7 @@ class _Run:
                     self._requeue_failed(key)
 
     def requeue_listed(self, index: StatusIndex) -> None:
-        """Requeue what the index lists as failed; events that are named and not listed have not failed."""
+        """Requeue what the index lists as failed; a named event that it does not list has not failed."""
         for key, created_at in index.in_status(Status.FAILED):
             if key not in self._seen and self._is_asked_for(key, created_at):
                 self._requeue_failed(key)

@@ -15,7 +15,7 @@ from handlers.model.delivery import Delivery, Status
 from handlers.model.event import EVENT_ID_PREFIX, EventKey
 from handlers.model.timestamps import Clock, to_iso, utc_now
 from handlers.store import schema
-from handlers.store.items import delivery_of, epoch, event_key, history_item, key_of, payload_key_of
+from handlers.store.items import delivery_of, epoch, event_key, history_with, key_of, payload_key_of
 from handlers.store.table import Table
 
 
@@ -141,7 +141,7 @@ class DeliveryStore:
     ) -> bool:
         made = {
             schema.LAST_ATTEMPT_AT: to_iso(attempt.at),
-            schema.ATTEMPT_HISTORY: history_item(delivery.history_with(attempt)),
+            schema.ATTEMPT_HISTORY: history_with(delivery, attempt),
             schema.HELD_UNTIL: None,
         }
         return self._change(delivery.key, {**changes, **made}, only_if=only_if)

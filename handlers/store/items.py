@@ -1,11 +1,9 @@
 """The items of the table `Events`, and the events and deliveries that they hold."""
 
 import zlib
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from handlers.model.attempt import Attempt
 from handlers.model.delivery import Delivery
@@ -13,6 +11,8 @@ from handlers.model.event import Event, EventKey
 from handlers.model.timestamps import from_iso, to_iso
 from handlers.store import schema
 from handlers.store.table import Item
+
+MAX_ATTEMPT_HISTORY = 12  # two full schedules; the item must stay small
 
 _PAYLOAD_KEY_PREFIX = "payload#"
 
@@ -46,26 +46,15 @@ def delivery_of(item: Item, payload_item: Item) -> Delivery:
         status=item[schema.STATUS],
         attempts=int(item[schema.ATTEMPTS]),
         target_url=item[schema.TARGET_URL],
-        attempt_history=tuple(map(_attempt_of, item.get(schema.ATTEMPT_HISTORY, ()))),
+        attempt_history=tuple(item.get(schema.ATTEMPT_HISTORY, ())),
     )
 
 
-def history_item(attempts: Sequence[Attempt]) -> list[dict[str, Any]]:
-    """Attempts as the item keeps them."""
-    return [
-        {"at": to_iso(attempt.at), "outcome": attempt.outcome, "durationMs": attempt.duration_ms}
-        | ({"answer": attempt.answer} if attempt.answer else {})
-        for attempt in attempts
-    ]
-
-
-def _attempt_of(entry: Item) -> Attempt:
-    return Attempt(
-        at=from_iso(entry["at"]),
-        outcome=entry["outcome"],
-        duration_ms=int(entry["durationMs"]),
-        answer=entry.get("answer", ""),
-    )
+def history_with(delivery: Delivery, attempt: Attempt) -> list[Item]:
+    """The attempt history with one more entry; beyond the bound, the oldest is dropped."""
+    entry = {"at": to_iso(attempt.at), "outcome": attempt.outcome, "durationMs": attempt.duration_ms}
+    entry |= {"answer": attempt.answer} if attempt.answer else {}
+    return [*delivery.attempt_history, entry][-MAX_ATTEMPT_HISTORY:]
 
 
 def encode_body(body: bytes) -> tuple[str, bytes]:

@@ -15,7 +15,7 @@ WEBHOOK_SECRET: Final = "webhookSecret"  # noqa: S105 - the attribute's name
 PREVIOUS_WEBHOOK_SECRET: Final = "previousWebhookSecret"  # noqa: S105 - the attribute's name
 PREVIOUS_WEBHOOK_SECRET_EXPIRES_AT: Final = "previousWebhookSecretExpiresAt"  # noqa: S105 - the attribute's name
 STATE: Final = "state"
-VERSION: Final = "version"  # of a tenant, equal on all its rows; absent until they are changed
+VERSION: Final = "version"  # of a tenant; equal on all its rows, absent until the first change
 
 TENANT_ID_INDEX: Final = "tenantId-index"
 

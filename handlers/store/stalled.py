@@ -51,7 +51,8 @@ class StalledEvents:
         None when none of its latest events was attempted: their messages wait, or it has no events.
         """
         newest = self.table.query(
-            Key(schema.TENANT_ID).eq(tenant_id) & Key(schema.EVENT_ID).begins_with(EVENT_ID_PREFIX),
+            Key(schema.TENANT_ID).eq(tenant_id),
+            Key(schema.EVENT_ID).begins_with(EVENT_ID_PREFIX),
             attributes=schema.PROGRESS,
             newest=_NEWEST_EVENTS,
         )

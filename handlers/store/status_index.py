@@ -37,8 +37,7 @@ class StatusIndex:
             botocore.exceptions.ClientError, BotoCoreError: DynamoDB did not answer.
         """
         for shard in range(self.shards):
-            condition = Key(schema.STATUS).eq(status) & Key(schema.SHARD).eq(shard)
-            if created_before:
-                condition &= Key(schema.CREATED_AT).lt(to_iso(created_before))
-            for item in self.table.query(condition, index=schema.STATUS_INDEX):
+            older = [Key(schema.CREATED_AT).lt(to_iso(created_before))] if created_before else []
+            conditions = (Key(schema.STATUS).eq(status), Key(schema.SHARD).eq(shard), *older)
+            for item in self.table.query(*conditions, index=schema.STATUS_INDEX):
                 yield event_key(item), from_iso(item[schema.CREATED_AT])

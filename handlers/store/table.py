@@ -34,6 +34,10 @@ def plain(item: Item) -> dict[str, Any]:
     return {name: _to_python(value) for name, value in item.items()}
 
 
+class ConflictError(Exception):
+    """Somebody else's write stands in the way of ours."""
+
+
 class Table:
     """A table, read consistently where DynamoDB can."""
 
@@ -86,24 +90,24 @@ class Table:
 
     def query(
         self,
-        condition: ConditionBase,
-        *,
+        *conditions: ConditionBase,
         index: str | None = None,
         attributes: Sequence[str] = (),
         newest: int | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """The items that a condition on their keys selects, in the order of the sort key.
+        """The items that conditions on their keys select, in the order of the sort key.
 
         Eventually consistent.
 
         Args:
-            condition: of `Key`s.
+            conditions: of one `Key` each; all must be met.
             index: asked instead of the table.
             attributes: to read; all that the index has unless some are named.
             newest: give so many from the end backwards; all from the beginning unless given.
         """
         request = _Request()
-        arguments: dict[str, Any] = {"KeyConditionExpression": request.condition(condition, of_keys=True)}
+        selected = " AND ".join(request.condition(each, of_keys=True) for each in conditions)
+        arguments: dict[str, Any] = {"KeyConditionExpression": selected}
         if index:
             arguments["IndexName"] = index
         if attributes:
@@ -176,11 +180,11 @@ class Table:
         """A put without a condition, as `write_together` takes it."""
         return {"Put": {"TableName": self._name, "Item": typed(item)}}
 
-    def write_together(self, writes: Sequence[Any]) -> bool:
+    def write_together(self, writes: Sequence[Any]) -> None:
         """Make up to 100 writes, or none of them.
 
-        Returns:
-            False when a condition was not met, or somebody else wrote to one of the items at the same time.
+        Raises:
+            ConflictError: a condition was not met, or somebody else wrote to an item at the same time.
         """
         try:
             self._client.transact_write_items(TransactItems=writes)
@@ -189,8 +193,7 @@ class Table:
             reasons = {reason.get("Code") for reason in response.get("CancellationReasons", ())}
             if reasons.isdisjoint({"ConditionalCheckFailed", "TransactionConflict"}):
                 raise
-            return False
-        return True
+            raise ConflictError from error
 
 
 class _Request:
@@ -210,10 +213,11 @@ class _Request:
     def update(self, changes: Item) -> str:
         sets = {name: value for name, value in changes.items() if value is not None}
         self._values |= {f":{name}": value for name, value in sets.items()}
-        expression = "SET " + ", ".join(f"{self._name(name)} = :{name}" for name in sets)
-        if removed := [self._name(name) for name in changes if name not in sets]:
-            expression += " REMOVE " + ", ".join(removed)
-        return expression
+        clauses = {
+            "SET": [f"{self._name(name)} = :{name}" for name in sets],
+            "REMOVE": [self._name(name) for name in changes if name not in sets],
+        }
+        return " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
 
     def projecting(self, attributes: Sequence[str]) -> dict[str, Any]:
         """The request's arguments, with a projection to these attributes unless there are none."""

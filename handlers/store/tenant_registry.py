@@ -25,7 +25,7 @@ from handlers.model.tenant import (
 )
 from handlers.model.timestamps import to_iso
 from handlers.store import schema
-from handlers.store.table import Item, Table
+from handlers.store.table import ConflictError, Item, Table
 from handlers.store.tenant_errors import (
     ChangedMeanwhileError,
     InvalidTenantIdError,
@@ -119,7 +119,8 @@ class TenantRegistry:
             tenant_id: whose.
             overlap: how long deliveries carry both signatures; zero ends every earlier secret at once.
             now: when this happens.
-            force: rotate during an overlap: the current secret signs for the new one, the previous one ends.
+            force: rotate although an overlap is running: the current secret then signs beside the new one,
+                and the previous one ends at once.
 
         Raises:
             UnknownTenantError: there is no such tenant.
@@ -235,11 +236,13 @@ class TenantRegistry:
         ]
         if added:
             writes.append(self.table.putting({**added, **version}))
-        if not self.table.write_together(writes):
+        try:
+            self.table.write_together(writes)
+        except ConflictError as error:
             raise ChangedMeanwhileError(
                 f"tenant {rows[0][schema.TENANT_ID]!r} was changed by somebody else at the same time: "
                 "look at it, and try again"
-            )
+            ) from error
 
 
 def _is_as_read(row: Item) -> ConditionBase:

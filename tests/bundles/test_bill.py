@@ -13,7 +13,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from bundles import Target, prepare
 from bundles.bill import write_bill
 from bundles.builder import REPO
-from tests.bundles.conftest import FakeInstaller, dist_info, no_compiler, write_files
+from tests.support.small_project import FakeInstaller, dist_info, no_compiler, write_files
 
 
 def bill_of(folder: Path, *packages: dict[str, bytes]) -> dict[str, Any]:

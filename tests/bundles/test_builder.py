@@ -10,7 +10,7 @@ import pytest
 
 from bundles import Bundle, BundleError, Target, prepare
 from bundles.bytecode import Compiler, find_compiler
-from tests.bundles.conftest import FakeInstaller, no_compiler, tree_of, write_files
+from tests.support.small_project import FakeInstaller, no_compiler, tree_of, write_files
 
 
 def bundle_of(

@@ -18,7 +18,7 @@ from bundles import Target, build, functions, prepare
 from bundles.builder import REPO
 from bundles.bytecode import find_compiler
 from bundles.trim import SERVICES
-from tests.bundles.conftest import tree_of
+from tests.support.small_project import tree_of
 
 PREAMBLE = "import sys; sys.path.insert(0, sys.argv[1]); "
 REQUIREMENTS = REPO / "bundles" / "requirements"

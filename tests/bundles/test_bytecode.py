@@ -10,7 +10,7 @@ import pytest
 
 from bundles import BundleError, Target
 from bundles.bytecode import Compiler, find_compiler, first_working
-from tests.bundles.conftest import write_files
+from tests.support.small_project import write_files
 
 HOST_VERSION = Target.host().python_version
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from bundles.__main__ import main
-from tests.bundles.conftest import write_files
+from tests.support.small_project import write_files
 
 
 def test_every_bundle_is_built_and_measured(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from bundles import BundleError
 from bundles.size import UNZIPPED_LIMIT, ZIPPED_LIMIT, Size, check, measure
-from tests.bundles.conftest import write_files
+from tests.support.small_project import write_files
 
 
 def test_a_tree_is_measured_as_it_would_be_zipped(tmp_path: Path) -> None:

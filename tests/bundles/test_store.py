@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bundles.store import KEPT_SECONDS, Store, digest
-from tests.bundles.conftest import tree_of, write_files
+from tests.support.small_project import tree_of, write_files
 
 
 def write_hello(tree: Path) -> None:

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from bundles.trim import copy_trimmed
-from tests.bundles.conftest import tree_of, write_files
+from tests.support.small_project import tree_of, write_files
 
 
 def files_left(folder: Path, *names: str) -> set[str]:

@@ -61,7 +61,7 @@ def outcomes(stack: LocalStack, key: EventKey) -> list[str]:
 
     def recorded() -> list[str]:
         history = deliveries.read([key]).deliveries[key].attempt_history
-        return [attempt.outcome for attempt in history]
+        return [attempt["outcome"] for attempt in history]
 
     return wait_for("an attempt", recorded, seconds=SECONDS)
 

@@ -151,4 +151,4 @@ def test_no_answer_is_listed_twice() -> None:
     played = Counter((answer.segments, answer.end) for answer in ANSWERS.values())
 
     assert [key for key, times in played.items() if times > 1] == []
-    assert len({answer.raw for answer in ANSWERS.values()}) >= 200
+    assert len(ANSWERS) >= 500

@@ -8,7 +8,7 @@ import pytest
 from bundles.audit.__main__ import main
 from bundles.audit.advisories import run_pip_audit
 from bundles.builder import REPO
-from tests.bundles.audit.conftest import (
+from tests.support.audits import (
     HASH,
     LOCKS,
     TODAY,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bundles.audit.conftest import AuditRun, FakePipAudit, vulnerability
+from tests.support.audits import AuditRun, FakePipAudit, vulnerability
 
 EXCEPTION = """
 [[exception]]

@@ -135,8 +135,8 @@ class Process:
         after, key = attributes(answer.pop("Attributes")), key_in_item(attributes(request["Key"]))
         simulation, life, since = self.simulation, self.simulation.lives[key], self.untouched_since
         if since is not None:
-            silent = life.untouched_since(since)
-            simulation.require("the reconciler lets be what shows a sign of life", silent, life)
+            untouched = life.untouched_since(since)
+            simulation.require("the reconciler leaves alone what shows a sign of life", untouched, life)
         if after.get(QUEUED_AT) != life.item.get(QUEUED_AT):
             self.marked.add(key)
             life.queued_again_at = simulation.clock()

@@ -33,6 +33,7 @@ from tests.faults.life.records import (
     Interlude,
     KeyUse,
     Life,
+    attributes,
     key_in_item,
     key_in_message,
 )
@@ -132,7 +133,7 @@ class Simulation:
         """A process updated an item."""
         # The count goes down when a new round of attempts begins, and never otherwise.
         reset = after[ATTEMPTS] < life.item[ATTEMPTS]
-        self.require("only a requeue begins anew", not reset or by_requeue, life)
+        self.require("only a requeue starts a new round", not reset or by_requeue, life)
         for promise, kept in ON_WRITE.items():
             self.require(promise, kept(life, after, reset), (life, after))
         life.item = after
@@ -316,6 +317,13 @@ class Simulation:
             self.require("once its receiver is well, a requeued event is DELIVERED", delivered, life)
         left = self.sqs.bodies(QUEUE) + self.sqs.bodies(DLQ)
         self.require("nothing is left in the queues once all is delivered", not left, left)
+        kept = {
+            key_in_item(item): item
+            for page in self.aws.dynamodb.get_paginator("scan").paginate(TableName=EVENTS_TABLE)
+            for item in map(attributes, page["Items"])
+        }
+        written = {key: life.item for key, life in self.lives.items()}
+        self.require("the table holds what was seen to be written", written.items() <= kept.items(), kept)
 
     def clear(self) -> None:
         """Leave the tables empty for the next story."""

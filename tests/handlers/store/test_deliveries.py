@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from handlers.model.delivery import MAX_ATTEMPT_HISTORY, Delivery, Status
+from handlers.model.delivery import Delivery, Status
 from handlers.model.event import EventKey
 from handlers.store.deliveries import DeliveryStore
 from handlers.store.events import shard_of
+from handlers.store.items import MAX_ATTEMPT_HISTORY
 from tests.support.factories import NOON, TARGET_URL, a_delivery, an_attempt, incompressible, without_body
 from tests.support.moto_aws import EVENTS_TABLE, SHARDS, Aws, FailingClient, events_table
 
@@ -53,6 +54,22 @@ def test_the_item_beside_an_event_is_no_event(aws: Aws, bodies: bool) -> None:
     assert len(beside) == 1
     assert set(found.deliveries) == {large.key}
     assert found.unread == set()
+
+
+def test_an_attempt_that_somebody_edited_by_hand_stops_nobody_and_is_kept(aws: Aws) -> None:
+    delivery = stored(aws)
+    odd = {"M": {"outcome": {"S": "by hand"}}}
+    aws.dynamodb.update_item(
+        TableName=EVENTS_TABLE,
+        Key={"tenantId": {"S": delivery.key.tenant_id}, "eventId": {"S": delivery.key.event_id}},
+        UpdateExpression="SET attemptHistory = :odd",
+        ExpressionAttributeValues={":odd": {"L": [odd]}},
+    )
+
+    assert aws.attempted(delivery, "http_200")
+
+    first, second = aws.item(delivery)["attemptHistory"]
+    assert (first, second["outcome"]) == ({"outcome": "by hand"}, "http_200")
 
 
 def test_reading_many_finds_those_that_are_there(aws: Aws) -> None:

@@ -99,6 +99,17 @@ def test_the_long_run_adds_both_halves_up_and_says_if_it_had_no_guidance(by_cove
     assert any("atheris" in remark for remark in part.remarks) != by_coverage
 
 
+def test_no_bytes_break_a_promise() -> None:
+    tally, random = Tally(), Random(SEED)  # noqa: S311 - the same on every run
+    take = bytes_taker(FrontDoor(), tally)
+
+    while tally.inputs < INPUTS // 2:
+        take(random.randbytes(2048))
+
+    assert tally.faults == {}
+    assert len(tally.kinds) > 5
+
+
 class Telling(FrontDoor):
     """A front door that gives its table's name to whoever repeats a request."""
 

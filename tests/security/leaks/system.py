@@ -15,6 +15,7 @@ import requests
 from handlers.model.event import EventKey
 from handlers.model.tenant import API_KEY_PREFIX
 from handlers.store.queue import Queue
+from local import loopback
 from local.constants import REPO
 from local.deployer.resources.functions import invoke
 from local.errors import DeadlineError, LocalStackError
@@ -76,8 +77,7 @@ class MarkedSystem:
 
     def post(self, headers: Mapping[str, str], body: str | bytes, *, query: str = "") -> requests.Response:
         """Send a request as it is, and keep the answer."""
-        with requests.Session() as session:
-            session.trust_env = False
+        with loopback.session() as session:
             answer = session.post(
                 self.stack.outputs["events_url"] + query,
                 data=body,

@@ -15,6 +15,7 @@ from handlers.store.deliveries import DeliveryStore
 from handlers.store.events import EventStore
 from handlers.store.queue import Queue
 from handlers.store.table import Table
+from local import loopback
 from local.deployer.resources.functions import invoke
 from local.errors import LocalStackError
 from local.stack import LocalStack
@@ -68,8 +69,7 @@ class DeployedSystem(Testbed):
 
     def post_over_http(self, *, key: str) -> requests.Response:
         """Post an event over HTTP, under an idempotency key."""
-        with requests.Session() as session:
-            session.trust_env = False  # proxies are for other hosts
+        with loopback.session() as session:
             return session.post(
                 self.stack.outputs["events_url"],
                 json={"type": TYPE, "data": {}},

@@ -24,7 +24,8 @@ UNUSED_HERE = MappingProxyType(
 )
 """Rights that nothing on this machine needs, by function, action, resource and attribute; why AWS needs them.
 
-`test_static.py` asserts about them what cannot be tried here.
+`test_static.py` asserts on which resource each is granted. The fault matrix asserts that the worker's own
+code receives and deletes no message.
 """
 
 

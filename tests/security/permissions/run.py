@@ -45,7 +45,7 @@ def run_permissions() -> Part:
 _REMARKS = (
     (
         f"only AWS uses {len(UNUSED_HERE)} rights, which are asserted over the recorded program: what "
-        "Lambda does in the function's role (logs, reading the queue), and the keys that a read names"
+        "Lambda does in the function's role (logs, reading the queue)"
     ),
     (
         "the emulator lets anybody make these calls, which are not counted and no policy grants: "
