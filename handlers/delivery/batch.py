@@ -111,8 +111,8 @@ class BatchSettler:
         if delivery is None or delivery.status == Status.DELIVERED:
             return _DONE
         if delivery.status == Status.FAILED:
-            # Its attempts are used up. SQS moves a message to the DLQ by its count of receives, so it is handed
-            # out again at once.
+            # Its attempts are used up. SQS moves a message to the DLQ by its count of receives, so it comes
+            # back at once.
             return _TO_THE_DLQ
         tenant = self.tenants.find(delivery.key.tenant_id)
         # SQS gives up by its own count of receives: the delivery must be FAILED by then.
