@@ -59,7 +59,7 @@ def post(aws: Aws, request: dict[str, Any], **means: Any) -> tuple[dict[str, Any
 
 
 def refused(aws: Aws, request: dict[str, Any], status: int, **clients: Any) -> dict[str, Any]:
-    """The problem document of a refusal, once it is known to be one and to have left nothing behind."""
+    """The problem document of a refusal that leaves nothing behind."""
     answer, document = post(aws, request, **clients)
     assert answer["statusCode"] == status
     assert answer["headers"]["Content-Type"] == "application/problem+json"
@@ -410,7 +410,7 @@ def test_a_content_type_that_is_sent_twice_is_not_json(aws: Aws, api_key: str) -
 def test_the_body_is_what_was_handed_over_whatever_headers_say_of_it(
     aws: Aws, api_key: str, headers: dict[str, str]
 ) -> None:
-    """Its length is API Gateway's to check."""
+    """API Gateway checks its length."""
     assert post(aws, a_request(a_body(), api_key=api_key, headers=headers))[0]["statusCode"] == 202
 
 
@@ -442,7 +442,7 @@ def test_an_event_that_is_stored_but_not_queued_is_not_accepted(aws: Aws, api_ke
     )
 
     assert answer["statusCode"] == 503
-    # The item stays: it is what a later look for stalled events finds.
+    # The item stays, and the reconciler will find it.
     assert [item["status"]["S"] for item in aws.items()] == ["PENDING"]
 
 

@@ -36,7 +36,7 @@ UNREACHABLE = ClientError({"Error": {"Code": "InternalServerError"}}, "operation
 
 
 class Receivers:
-    """Stands in for HTTP: answers each event as told, `http_200` unless told otherwise."""
+    """Stands in for HTTP: answers each event as set, `http_200` by default."""
 
     def __init__(self) -> None:
         self.outcomes: dict[str, AttemptResult] = {}

@@ -258,7 +258,7 @@ def test_no_more_than_64_kib_of_an_answer_is_read(before_body: bytes, again: byt
     result, _ = deliver_to(measured)
 
     assert result.attempt.outcome == "http_500"
-    # What lies in the kernel's buffers of the loopback counts as sent, too.
+    # Bytes in the kernel's loopback buffers count as sent, too.
     assert sent < MAX_ANSWER_READ_BYTES + 8 * 1024 * 1024
 
 
@@ -306,7 +306,7 @@ def test_headers_of_almost_64_kib_are_read() -> None:
 def test_a_connection_that_is_never_made_ends_with_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         address = server.getsockname()
-        # It waits to be accepted, and beyond it the queue takes nobody.
+        # This connection fills the queue of connections that wait to be accepted.
         with socket.create_connection(address):
             url = f"http://127.0.0.1:{address[1]}/hooks"
             result = attempts(timeout=IMPATIENT)(event_for(url), a_tenant())

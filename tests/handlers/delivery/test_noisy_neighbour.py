@@ -1,4 +1,4 @@
-"""Tenants side by side: what one whose receiver hangs can take from the others has an end."""
+"""Tenants side by side: a tenant whose receiver hangs takes only a bounded share from the others."""
 
 import json
 import threading
@@ -30,7 +30,7 @@ from tests.support.moto_aws import Aws
 
 NEVER = float("inf")
 PATIENCE_SECONDS = 20
-# Whoever hangs outlasts every wait for somebody else.
+# Longer than every wait for something else.
 HANG_SECONDS = 5 * PATIENCE_SECONDS
 TENANTS = ["acme", "shop"]
 
@@ -84,7 +84,7 @@ class TellingDeliveries(DeliveryStore):
 
 
 class Forgetful(Queue):
-    """A queue to which no visibility matters."""
+    """A queue that ignores visibility."""
 
     def __init__(self) -> None:
         pass
@@ -94,7 +94,7 @@ class Forgetful(Queue):
 
 
 class SentMessages:
-    """An SQS client that records what is sent and has nothing to hand out."""
+    """An SQS client that records sent messages and hands out none."""
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
@@ -140,7 +140,7 @@ def stored(aws: Aws, tenant_id: str, count: int = 1) -> list[Delivery]:
 def settling(
     settler: BatchSettler, batch: list[Delivery], receivers: HangingFor
 ) -> Generator[Callable[[], Any]]:
-    """While a batch is being settled; gives what lets all attempts go and returns the undone messages."""
+    """While a batch is settled. Yields a function that ends all attempts and returns the undone messages."""
     with ThreadPoolExecutor(1) as pool:
         undone = pool.submit(settler.settle, [a_message(delivery) for delivery in batch])
 
@@ -171,7 +171,7 @@ def test_an_event_is_delivered_and_recorded_while_all_others_of_its_batch_hang(a
 
 
 def test_a_worker_never_makes_more_attempts_at_once_than_it_may_and_makes_all_of_them(aws: Aws) -> None:
-    """Given ten events that hang and room for four, then each that ends makes room for one more."""
+    """Given ten hanging events and room for four, then each attempt that ends makes room for one more."""
     batch = stored(aws, "noisy", 10)
     receivers = HangingFor("noisy")
 
@@ -227,7 +227,7 @@ def from_the_reconciler(aws: Aws, queue: Queue) -> None:
 def test_whoever_sends_a_message_the_tenant_is_its_group(
     aws: Aws, send: Callable[[Aws, Queue], None]
 ) -> None:
-    """Without a group, SQS would take each message for a tenant of its own, and none for noisy."""
+    """Without a group, SQS treats each message as a tenant of its own, so no tenant counts as noisy."""
     sqs: Any = SentMessages()
 
     send(aws, Queue(sqs, aws.queue_url))

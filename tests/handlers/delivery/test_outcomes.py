@@ -1,4 +1,4 @@
-"""The vocabulary of outcomes is fixed, made from error codes, and explained to receivers."""
+"""The outcomes are a fixed vocabulary, made from error codes and explained to receivers."""
 
 import errno
 import re

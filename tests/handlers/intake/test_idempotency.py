@@ -1,4 +1,4 @@
-"""Idempotency keys: whatever a producer repeats under one key makes one event."""
+"""Idempotency keys: requests under one key make one event, however often they are repeated."""
 
 import json
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def queued(aws: Aws) -> list[str]:
 
 
 class Dies(BaseException):
-    """The process is gone: nothing that follows is run, and nothing is cleaned up."""
+    """The process is gone: it runs nothing more and cleans nothing up."""
 
 
 class DyingClient(FailingClient):
@@ -169,7 +169,7 @@ def test_a_hundred_concurrent_posts_with_one_key_make_one_event(aws: Aws, api_ke
 def test_a_repeated_request_waits_for_the_first_one_rather_than_sending_beside_it(
     aws: Aws, api_key: str
 ) -> None:
-    """Given a first request between its writes, then its message is enough for the repeated one."""
+    """Given a first request between its writes, then the repeated one relies on its message."""
     pauses: list[float] = []
     first_is_served: list[Any] = []
 
@@ -244,14 +244,14 @@ def test_an_event_whose_record_cannot_be_marked_is_owed_all_the_same(aws: Aws, a
 
     assert answer["statusCode"] == 202
     assert queued(aws) == [accepted["id"]]
-    # Whether the message was sent cannot be known any more: it is sent again, and delivered once.
+    # Nobody knows whether the message was sent. It is sent again, and the event is delivered once.
     assert post(aws, keyed(api_key))[1] == accepted
     assert queued(aws) == [accepted["id"]] * 2
 
 
 def test_a_record_of_a_later_request_is_not_marked_for_an_earlier_one(aws: Aws, api_key: str) -> None:
     class Overtaken(FailingClient):
-        """The first request takes longer than its key is remembered, and another one comes under it."""
+        """The first request outlasts its key, and another request comes under the same key."""
 
         def send_message(self, **message: Any) -> Any:
             if not self.calls:

@@ -1,4 +1,4 @@
-"""What a producer sends is passed on to the byte; what cannot be passed on is refused by its name."""
+"""Data reaches receivers byte by byte; data that cannot be passed on is refused, with the reason."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ from tests.support.json_texts import submissions
 
 
 def delivered(body: bytes) -> bytes:
-    """What receivers get of a body that producers send."""
+    """The body that receivers get for a body that a producer sends."""
     submission = parse_submission(body)
     holder = ApiKeyHolder(tenant_id="acme", target_url="", state=KeyState.ACTIVE)
     event = new_delivery(holder, submission, event_id="evt_1", at=NOON).event

@@ -1,4 +1,4 @@
-"""The reconciler: what was lost from the queue is brought back, and what merely waits is let be."""
+"""The reconciler: lost events come back, and events that merely wait are left alone."""
 
 import json
 from datetime import timedelta
@@ -137,7 +137,7 @@ def test_only_those_beyond_the_backlog_are_sent_and_the_oldest_of_them(aws: Aws)
 
 
 def test_what_a_younger_event_of_its_tenant_has_overtaken_is_lost_however_much_waits(aws: Aws) -> None:
-    """Given traffic that always has messages waiting, then what is lost comes back all the same."""
+    """Given traffic that always has messages waiting, then lost events come back all the same."""
     lost = stored(aws, 2)
     stored(aws, tenant_id="quiet")
     aws.clock.advance(minutes=91)
@@ -150,7 +150,7 @@ def test_what_a_younger_event_of_its_tenant_has_overtaken_is_lost_however_much_w
 
 
 def test_an_event_that_is_younger_by_little_proves_nothing(aws: Aws) -> None:
-    """Given that queues keep the order only roughly, then a quarter of an hour is not overtaking."""
+    """Given that queues keep the order only roughly, then a quarter of an hour does not count as overtaking."""
     stored(aws)
     aws.clock.advance(minutes=15)
     (younger,) = stored(aws)
@@ -162,7 +162,7 @@ def test_an_event_that_is_younger_by_little_proves_nothing(aws: Aws) -> None:
 
 
 def test_those_beyond_the_backlog_may_be_the_wrong_ones_and_get_no_more_than_a_message_each(aws: Aws) -> None:
-    """Given that the older ones wait and the younger ones are lost, then all get their message in the end."""
+    """Given older events that wait and younger ones that are lost, then all get their message in the end."""
     waiting = stored(aws, 5)
     aws.clock.advance(seconds=1)
     lost = stored(aws, 3)
@@ -244,7 +244,7 @@ def test_more_events_than_one_read_takes_are_all_looked_at(aws: Aws) -> None:
 def test_the_handler_brings_back_what_a_purge_took_and_tells_a_metric(
     aws: Aws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Given two events two hours old, of which one message is left, then the other one is sent again."""
+    """Given two events two hours old and one message for them, then the other event is sent again."""
     for name, value in {
         "EVENTS_TABLE_NAME": EVENTS_TABLE,
         "QUEUE_URL": aws.queue_url,

@@ -1,4 +1,4 @@
-"""Requeue: what failed is sent again, once, and what was delivered never is."""
+"""Requeue: failed events are sent again, once; delivered ones never are."""
 
 import json
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def the_tenant_goes(aws: Aws, tenant_id: str) -> None:
 
 
 def left(report: dict[str, Any]) -> dict[str, str]:
-    """Why what was left was, by the event's id; everything is told once."""
+    """Why each event was left, by its id; no event is reported twice."""
     reasons = {entry["eventId"]: entry["reason"] for entry in report.get("left", ())}
     assert report.get("left", []) == [{"eventId": name, "reason": why} for name, why in reasons.items()]
     return reasons
@@ -320,7 +320,7 @@ def test_each_event_that_was_named_and_not_sent_is_told_with_the_reason(aws: Aws
     }
     request = {
         "tenantId": "acme",
-        # Named twice, told once.
+        # The event is named twice and reported once.
         "eventIds": [*ids(failed, in_dlq), *expected, *expected],
         "until": "2026-11-23T13:00:00Z",
     }
@@ -491,7 +491,7 @@ def test_a_key_that_was_given_for_an_id_is_neither_logged_nor_repeated_in_an_err
     report = run(aws, eventIds=[secret, "evt_never"])
 
     assert secret not in str(refused.value)
-    # Whoever gave it is told what became of it, but the log is for others.
+    # The caller learns what became of it; the log, which others read, does not show it.
     assert left(report) == {secret: "not_failed", "evt_never": "not_failed"}
     logged = capsys.readouterr().out
     assert secret not in logged

@@ -1,4 +1,4 @@
-"""What the requeue function may be asked for, and how a wrong input is answered."""
+"""The inputs of the requeue function, and the answers to wrong ones."""
 
 from datetime import datetime, timedelta
 from typing import Any

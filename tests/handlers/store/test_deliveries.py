@@ -89,7 +89,7 @@ def test_an_expired_event_counts_as_gone_before_dynamodb_removes_it(aws: Aws) ->
 
 
 class Throttled:
-    """A DynamoDB client that leaves out all but one key of each batch read, so many times."""
+    """A DynamoDB client that answers only one key of each batch read, for a number of rounds."""
 
     def __init__(self, client, rounds: int) -> None:
         self._client, self._rounds = client, rounds

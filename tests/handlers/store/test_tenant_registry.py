@@ -1,4 +1,4 @@
-"""What the operator does to tenants: nothing breaks while keys and secrets are rotated, and nothing shows."""
+"""The operator's changes to tenants: rotations break nothing, and secrets do not show."""
 
 import json
 from dataclasses import replace
@@ -85,7 +85,7 @@ def test_a_tenant_that_is_not_there_is_none_to_look_at_and_cannot_be_changed(aws
 
 
 def verifies(headers: dict[str, str], secret: str) -> bool:
-    """Whether a receiver who has this secret takes the delivery, by either library; they must agree."""
+    """Whether a receiver with this secret accepts the delivery; both libraries must agree."""
     try:
         stripe.Webhook.construct_event(BODY, headers["Stripe-Signature"], secret)
         by_stripe = True
@@ -101,7 +101,7 @@ def verifies(headers: dict[str, str], secret: str) -> bool:
 
 
 def delivered_at(aws: Aws, moment: Any) -> dict[str, str]:
-    """The headers of a delivery that is signed as at this moment; the libraries look at the time of day."""
+    """The headers of a delivery signed at this moment; the libraries compare it with the time of day."""
     tenant = aws.tenant_store.find("acme")
     assert tenant is not None
     return signature_headers(
@@ -193,7 +193,7 @@ def test_once_the_overlap_is_over_the_next_rotation_needs_no_force(aws: Aws):
 
 
 def accepts(aws: Aws, api_key: str) -> bool:
-    """Whether a producer with this key is let in, by a process that has not seen it before."""
+    """Whether a new process accepts a producer with this key."""
     try:
         Authenticator(aws.tenant_store).authenticate(authorization=f"Bearer {api_key}", x_api_key=None)
     except Problem as problem:
@@ -274,7 +274,7 @@ def test_another_target_url_is_that_of_every_key_and_of_no_other_tenant(aws: Aws
 
 
 class Interrupted:
-    """A client before one of whose calls somebody else changes the tenant, once."""
+    """A client that lets somebody else change the tenant once, right before one of its calls."""
 
     def __init__(self, client: Any, change: Any, *, before: str = "transact_write_items") -> None:
         self._client, self._change, self._before = client, change, before
