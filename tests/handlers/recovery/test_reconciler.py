@@ -150,7 +150,7 @@ def test_what_a_younger_event_of_its_tenant_has_overtaken_is_lost_however_much_w
 
 
 def test_an_event_that_is_younger_by_little_proves_nothing(aws: Aws) -> None:
-    """Given that queues keep the order only roughly, then a quarter of an hour does not count as overtaking."""
+    """Given that queues keep the order only roughly, then fifteen minutes are not overtaking."""
     stored(aws)
     aws.clock.advance(minutes=15)
     (younger,) = stored(aws)
