@@ -8,7 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-_SECRET_PREFIX = "whsec_"  # noqa: S105 - the prefix of every secret, not one of them
+from handlers.model.tenant import WEBHOOK_SECRET_PREFIX
 
 
 def signature_headers(
@@ -44,6 +44,6 @@ def _stripe(secret: str, timestamp: int, body: bytes) -> str:
 
 def _standard(secret: str, event_id: str, timestamp: int, body: bytes) -> str:
     """Base64 HMAC-SHA256 over `{id}.{timestamp}.{body}`; the key is the secret after its prefix, decoded."""
-    key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+    key = base64.b64decode(secret.removeprefix(WEBHOOK_SECRET_PREFIX), validate=True)
     signed = b"%b.%d.%b" % (event_id.encode(), timestamp, body)
     return base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

@@ -10,11 +10,11 @@ import signal
 import time
 import uuid
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from handlers.model.delivery import Status
 from handlers.store import schema
@@ -230,16 +230,29 @@ class Testbed:
         return {**variables, "AWS_ENDPOINT_URL": self.stack.url}
 
 
+AnyTestbed = TypeVar("AnyTestbed", bound=Testbed)
+
+
 @contextmanager
-def open_testbed() -> Generator[Testbed]:
-    """Run the stack as it is deployed, but for its event source mapping, and a receiver on this machine."""
-    # With one shard, a scenario makes the same calls every time.
-    with LocalStack(config={"statusIndexShards": 1}) as stack:
-        (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]
-        stack.aws.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        testbed = Testbed(stack)
+def open_testbed(
+    kind: Callable[[LocalStack], AnyTestbed] = Testbed, *, shards: int = 1
+) -> Generator[AnyTestbed]:
+    """Run the stack as it is deployed, but for its event source mapping, and a receiver on this machine.
+
+    With one shard, a scenario makes the same calls every time.
+    """
+    with LocalStack(config={"statusIndexShards": shards}) as stack:
+        switch_mapping(stack, on=False)
+        testbed = kind(stack)
         with testbed.receiver:
             yield testbed
+
+
+def switch_mapping(stack: LocalStack, *, on: bool) -> None:
+    """Whether the event source mapping hands the queue's messages to the worker."""
+    lambda_ = stack.aws.lambda_
+    (mapping,) = lambda_.list_event_source_mappings()["EventSourceMappings"]
+    lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=on)
 
 
 def _key_of(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from local.deployer.resources.functions import invoke
 from local.errors import LocalStackError
 from local.stack import LocalStack
 from tests.faults.invocation import Outcome
-from tests.faults.testbed import Testbed
+from tests.faults.testbed import Testbed, open_testbed, switch_mapping
 from tests.security.permissions.roles import Role, read_roles
 from tests.support.factories import a_delivery
 
@@ -109,25 +109,17 @@ class DeployedSystem(Testbed):
     @contextmanager
     def consumer(self) -> Generator[None]:
         """While the context lasts, the event source mapping hands the queue's messages to the worker."""
-        lambda_ = self.stack.aws.lambda_
-        (mapping,) = lambda_.list_event_source_mappings()["EventSourceMappings"]
-        lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+        switch_mapping(self.stack, on=True)
         try:
             yield
         finally:
-            lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+            switch_mapping(self.stack, on=False)
 
     @property
     def _table(self) -> Table:
         return Table(self.stack.aws.dynamodb, self.stack.outputs["events_table_name"])
 
 
-@contextmanager
-def open_deployed_system() -> Generator[DeployedSystem]:
+def open_deployed_system() -> AbstractContextManager[DeployedSystem]:
     """A stack as it is deployed, with its event source mapping off, and a receiver on this machine."""
-    with LocalStack(config={"statusIndexShards": _SHARDS}) as stack:
-        (mapping,) = stack.aws.lambda_.list_event_source_mappings()["EventSourceMappings"]
-        stack.aws.lambda_.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        system = DeployedSystem(stack)
-        with system.receiver:
-            yield system
+    return open_testbed(DeployedSystem, shards=_SHARDS)
